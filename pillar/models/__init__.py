@@ -1,0 +1,73 @@
+"""Every model, so that importing the package completes the metadata."""
+
+from __future__ import annotations
+
+from pillar.models.audit import AuditDetails, AuditEvent, AuditHead
+from pillar.models.consent import ConsentRecord, Suppression
+from pillar.models.customer import (
+    Contact,
+    Customer,
+    CustomerContact,
+    InternalNote,
+    Phone,
+    ServiceLocation,
+)
+from pillar.models.estimate import Estimate
+from pillar.models.estimate_replies import EstimateReply, EstimateView
+from pillar.models.estimate_revision import EstimateAddOn, EstimateLine, EstimateOption, EstimateRevision
+from pillar.models.estimate_template import EstimateTemplate
+from pillar.models.evidence import FIXED
+from pillar.models.imports import ImportBatch, ImportRow
+from pillar.models.job import Job
+from pillar.models.message import Message
+from pillar.models.numbers import NumberSequence
+from pillar.models.phone_number import PhoneNumber
+from pillar.models.price_book import PriceBookItem
+from pillar.models.processes import Heartbeat, PeriodicRun
+from pillar.models.signature import Signature
+from pillar.models.signed_pdf import SignedPdf
+from pillar.models.staff import Notification, RecoveryCode, SignInSession, StaffToken, StaffUser
+from pillar.models.tenant import Tenant
+from pillar.models.webhook_event import StrayWebhook, WebhookEvent
+
+__all__ = [
+    "FIXED",
+    "AuditDetails",
+    "AuditEvent",
+    "AuditHead",
+    "ConsentRecord",
+    "Contact",
+    "Customer",
+    "CustomerContact",
+    "Estimate",
+    "EstimateAddOn",
+    "EstimateLine",
+    "EstimateOption",
+    "EstimateReply",
+    "EstimateRevision",
+    "EstimateTemplate",
+    "EstimateView",
+    "Heartbeat",
+    "ImportBatch",
+    "ImportRow",
+    "InternalNote",
+    "Job",
+    "Message",
+    "Notification",
+    "NumberSequence",
+    "PeriodicRun",
+    "Phone",
+    "PhoneNumber",
+    "PriceBookItem",
+    "RecoveryCode",
+    "ServiceLocation",
+    "SignInSession",
+    "Signature",
+    "SignedPdf",
+    "StaffToken",
+    "StaffUser",
+    "StrayWebhook",
+    "Suppression",
+    "Tenant",
+    "WebhookEvent",
+]
