@@ -1,0 +1,37 @@
+"""The vendors, behind plain values: the only place that imports their SDKs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from pillar.config import Config
+from pillar.gateways.mail import BuiltInMail, MailGateway, MissingMail, OutgoingMail, SendGridMail, Sent
+from pillar.gateways.sms import BuiltInSms, MissingSms, OutgoingText, SmsGateway, TwilioSms
+
+__all__ = ["Gateways", "MailGateway", "OutgoingMail", "OutgoingText", "Sent", "SmsGateway"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """One gateway for each kind of vendor. Tests give `create_app` their own."""
+
+    mail: MailGateway
+    sms: SmsGateway = field(default_factory=BuiltInSms)
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """The vendor where there is a key; else the built-in one in development, a refusal in production."""
+        return cls(mail=_mail(config), sms=_sms(config))
+
+
+def _mail(config: Config) -> MailGateway:
+    if config.sendgrid_api_key:
+        return SendGridMail(config.sendgrid_api_key, config.sendgrid_api_base)
+    return MissingMail() if config.is_production else BuiltInMail()
+
+
+def _sms(config: Config) -> SmsGateway:
+    if config.twilio_account_sid and config.twilio_auth_token:
+        return TwilioSms(config.twilio_account_sid, config.twilio_auth_token, config.twilio_api_base)
+    return MissingSms() if config.is_production else BuiltInSms()

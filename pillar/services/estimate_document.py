@@ -1,0 +1,113 @@
+"""The frozen document of a revision: everything the customer is shown, as plain JSON values.
+
+Page, mail and PDF read this and nothing else, so they cannot disagree, and a later change of a name, an address or a
+tax rate does not reach into what was offered. The hash of its canonical form is what a signature covers.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from pillar.models.estimate import Estimate
+from pillar.models.estimate_revision import EstimateOption, EstimateRevision, LineItem
+from pillar.models.tenant import Tenant
+from pillar.money import share, totals
+from pillar.phones import display
+from pillar.services.branding import profile_of
+
+FORMAT = 1
+
+
+def compose_document(
+    tenant: Tenant, estimate: Estimate, revision: EstimateRevision, valid_until: date
+) -> dict[str, Any]:
+    """Put the document together from a draft's rows. Integers only: cents, thousandths, parts per million."""
+    return {
+        "format": FORMAT,
+        "number": estimate.number,
+        "kind": estimate.kind.value,
+        "revision": revision.n,
+        "change_note": revision.change_note,
+        "title": revision.title,
+        "message": revision.message,
+        "currency": tenant.currency,
+        "time_zone": tenant.time_zone,
+        "sent_on": tenant.today().isoformat(),
+        "valid_until": valid_until.isoformat(),
+        "company": _company(tenant),
+        "customer": _customer(estimate),
+        "tax": {
+            "label": revision.tax_label,
+            "rate_ppm": revision.tax_rate_ppm,
+            "rounding": tenant.tax_rounding.value,
+        },
+        "options": [_option(tenant, revision, option) for option in revision.options],
+        "addons": [_line(line) | {"preselected": line.is_preselected} for line in revision.add_ons],
+        "terms": revision.terms,
+        "deposit": _deposit(revision),
+    }
+
+
+def discount_of(option: EstimateOption) -> int:
+    """Cents of an option's package discount, whichever way it was typed."""
+    if option.discount_ppm:
+        return share(sum(line.amount_cents for line in option.lines), option.discount_ppm)
+    return option.discount_cents
+
+
+def _company(tenant: Tenant) -> dict[str, str]:
+    company = profile_of(tenant)
+    return {"name": company.name, "phone": company.phone_display, "address": company.address_line}
+
+
+def _customer(estimate: Estimate) -> dict[str, str]:
+    customer, contact, location = estimate.customer, estimate.contact, estimate.location
+    phone = contact.phone if contact else None
+    return {
+        "name": customer.display_name,
+        "contact": contact.name if contact else "",
+        "email": contact.email if contact else "",
+        "phone": display(phone.e164) if phone and phone.e164 else "",
+        "address": location.address if location else "",
+    }
+
+
+def _option(tenant: Tenant, revision: EstimateRevision, option: EstimateOption) -> dict[str, Any]:
+    sums = totals(
+        [line.for_calculator() for line in option.lines],
+        rate_ppm=revision.tax_rate_ppm,
+        rounding=tenant.tax_rounding,
+        discount_cents=discount_of(option),
+    )
+    return {
+        "key": str(option.position),
+        "label": option.label,
+        "recommended": option.is_recommended,
+        "lines": [_line(line) for line in option.lines],
+        "subtotal_cents": sums.subtotal_cents,
+        "discount_cents": sums.discount_cents,
+        "tax_cents": sums.tax_cents,
+        "total_cents": sums.total_cents,
+    }
+
+
+def _line(line: LineItem) -> dict[str, Any]:
+    return {
+        "key": str(line.position),
+        "description": line.description,
+        "scope": line.scope,
+        "quantity_thousandths": line.quantity_thousandths,
+        "unit": line.unit,
+        "unit_price_cents": line.unit_price_cents,
+        "amount_cents": line.amount_cents,
+        "taxable": line.is_taxable,
+    }
+
+
+def _deposit(revision: EstimateRevision) -> dict[str, Any] | None:
+    if revision.deposit_cents:
+        return {"kind": "fixed", "cents": revision.deposit_cents}
+    if revision.deposit_ppm:
+        return {"kind": "percent", "ppm": revision.deposit_ppm}
+    return None

@@ -1,0 +1,123 @@
+"""The messages about an estimate: one function each."""
+
+from __future__ import annotations
+
+from pillar.models.customer import Contact
+from pillar.models.estimate import Estimate
+from pillar.models.estimate_replies import EstimateReply
+from pillar.models.job import Job
+from pillar.models.message import Message, Purpose
+from pillar.models.signature import Signature
+from pillar.models.staff import StaffUser
+from pillar.money import money
+from pillar.offer import choose
+from pillar.services import links, messages
+from pillar.services.quotes import chosen, describe_signature, good_until
+from pillar.text import first_name
+
+
+def estimate_sent(estimate: Estimate, contact: Contact) -> Message:
+    """The offer with its private link, to the contact on it."""
+    document = estimate.revision.content
+    choice = choose(document)
+    total, until = money(choice.total_cents), good_until(document, estimate.valid_until)
+    times = 1 + messages.count_about(_about(estimate), "estimate_sent")
+    return messages.compose(
+        "estimate_sent",
+        to_address=contact.email,
+        to_name=contact.name,
+        purpose=Purpose.TRANSACTIONAL,
+        about=_about(estimate),
+        customer=estimate.customer,
+        dedupe_key=f"estimate_sent:{estimate.public_id}:{document['revision']}:{times}",
+        context={
+            "document": document,
+            "option": choice.as_option(),
+            "options": document["options"] if len(document["options"]) > 1 else [],
+            "link": links.quote(estimate),
+            "contact_name": first_name(contact.name),
+            "total_text": total,
+            "valid_until_text": until,
+            "preheader": f"{document['title']}, {total}. Good until {until}.",
+        },
+    )
+
+
+def accepted_copy(estimate: Estimate, signature: Signature) -> Message | None:
+    """The customer's copy of what was signed; None when there is no address to send it to."""
+    contact = estimate.contact
+    if contact is None or not contact.email:
+        return None
+    return messages.compose(
+        "estimate_accepted_customer",
+        to_address=contact.email,
+        to_name=contact.name,
+        purpose=Purpose.TRANSACTIONAL,
+        about=_about(estimate),
+        customer=estimate.customer,
+        dedupe_key=f"estimate_accepted_customer:{estimate.public_id}",
+        context=_accepted_context(estimate, signature)
+        | {"link": links.quote(estimate), "contact_name": first_name(contact.name)},
+    )
+
+
+def accepted_alert(estimate: Estimate, signature: Signature, job: Job | None, staff: StaffUser) -> Message:
+    """Tell one person of the office."""
+    return messages.compose(
+        "estimate_accepted_office",
+        to_address=staff.email,
+        to_name=staff.name,
+        purpose=Purpose.TRANSACTIONAL,
+        about=_about(estimate),
+        customer=estimate.customer,
+        dedupe_key=f"estimate_accepted_office:{estimate.public_id}:{staff.public_id}",
+        context=_accepted_context(estimate, signature)
+        | {
+            "admin_link": links.office_job(job) if job else links.office_estimate(estimate),
+            "contact_name": first_name(staff.name),
+            "job_number": job.number if job else "",
+        },
+    )
+
+
+def reply_alert(
+    estimate: Estimate, reply: EstimateReply, title: str, words: str, staff: StaffUser
+) -> Message:
+    """Tell one person of the office what the customer answered."""
+    return messages.compose(
+        "estimate_reply_office",
+        to_address=staff.email,
+        to_name=staff.name,
+        purpose=Purpose.TRANSACTIONAL,
+        about=_about(estimate),
+        customer=estimate.customer,
+        dedupe_key=f"estimate_reply_office:{reply.public_id}:{staff.public_id}",
+        context={
+            "document": estimate.revision.content,
+            "title": title,
+            "words": words,
+            "about_line": reply.line_text,
+            "kind": reply.kind.value,
+            "who": reply.name or estimate.customer.display_name,
+            "admin_link": links.office_estimate(estimate),
+            "contact_name": first_name(staff.name),
+            "preheader": words or title,
+        },
+    )
+
+
+def _accepted_context(estimate: Estimate, signature: Signature) -> dict[str, object]:
+    document = estimate.revision.content
+    total = money(signature.total_cents)
+    return {
+        "document": document,
+        "option": chosen(document, signature).as_option(),
+        "total_text": total,
+        "valid_until_text": good_until(document, estimate.valid_until),
+        "signature": describe_signature(signature),
+        "preheader": f"{document['title']}, {total}, signed by {signature.signer_name}.",
+    }
+
+
+def _about(estimate: Estimate) -> str:
+    return f"estimate:{estimate.public_id}"

@@ -1,0 +1,1 @@
+"""Customers from a spreadsheet: read the file, tidy each row, write in chunks (6.7)."""
