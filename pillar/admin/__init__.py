@@ -1,0 +1,47 @@
+"""The office: Flask-Admin in our own shell (DESIGN: Staff side)."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_admin import Admin
+
+from pillar.admin import (
+    access,
+    account,
+    audit,
+    brand,
+    customers,
+    dashboard,
+    estimates,
+    imports,
+    jobs,
+    navigation,
+    outbox,
+    security,
+    settings,
+    staff,
+)
+
+__all__ = ["init_app"]
+
+
+def init_app(app: Flask) -> None:
+    """Register the sign-in pages and the views; their order is the order of the navigation."""
+    app.register_blueprint(access.bp)
+    admin = Admin(
+        app,
+        name="Pillar",
+        index_view=dashboard.DashboardView(name="Dashboard", category=navigation.TODAY, url="/admin"),
+    )
+    app.before_request(security.require_second_step)
+    work = (customers.view(), imports.view(), estimates.view(), jobs.view())
+    for view in (
+        *work,
+        outbox.view(),
+        settings.view(),
+        brand.view(),
+        staff.view(),
+        audit.view(),
+        account.view(),
+    ):
+        admin.add_view(view)

@@ -1,0 +1,1 @@
+"""What every browser-facing edge shares: scope, sessions, permissions, headers, limits, error pages, assets."""

@@ -1,0 +1,71 @@
+"""`/quote/<token>/estimate.pdf`: the offer, or the signed paper that was made once (2.13)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, Response, abort, g, make_response, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from pillar.database import reading
+from pillar.extensions import db
+from pillar.http.access import PUBLIC, needs
+from pillar.http.limits import client_and_document, limiter
+from pillar.http.scope import acting, enter_company
+from pillar.models.estimate import Estimate
+from pillar.public.quote import limit_misses
+from pillar.services import certificates, estimate_pdf, quotes
+from pillar.services.branding import CompanyProfile
+
+bp = Blueprint("quote_pdf", __name__)
+
+# Typesetting takes more of the machine than a page does.
+_DOWNLOADS = "30 per minute"
+_AGAIN_SECONDS = 5
+
+
+@bp.get("/quote/<token:token>/estimate.pdf")
+@needs(PUBLIC)
+@limit_misses
+@limiter.limit(_DOWNLOADS, key_func=client_and_document)
+def download(token: str) -> ResponseReturnValue:
+    """The stored paper of a signed estimate; any other is typeset now, after the reading is over."""
+    with reading(db.session):
+        company, estimate = _open(token)
+        signature = quotes.signature_of(estimate)
+        paper = estimate_pdf.describe(estimate, company)
+        name = estimate_pdf.file_name(estimate, is_signed=signature is not None)
+        stored = certificates.stored_pdf(signature) if signature and not paper.values["tampered"] else None
+    if stored is None:
+        return _file(paper.typeset(), name)
+    if not stored.is_made:
+        return _not_yet(token, company)
+    if stored.pdf is None:
+        # Somebody changed the stored paper: what is handed out instead says so on every page.
+        return _file(paper.stamped().typeset(), name)
+    return _file(stored.pdf, name)
+
+
+def _open(token: str) -> tuple[CompanyProfile, Estimate]:
+    found = quotes.find_by_token(db.session(), token)
+    if found is None:
+        abort(HTTPStatus.NOT_FOUND)
+    tenant_id, version, estimate_id = found
+    company = enter_company(tenant_id, version)
+    g.actor = acting("link", token[:6])
+    return company, quotes.load(db.session(), estimate_id)
+
+
+def _file(pdf: bytes, name: str) -> Response:
+    response = Response(pdf, mimetype="application/pdf")
+    # Numbers are made of letters, digits and hyphens, so the name needs no quoting rules.
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _not_yet(token: str, company: CompanyProfile) -> Response:
+    again_url = url_for("public.quote_pdf.download", token=token)
+    page = render_template("public/pdf_not_yet.html", company=company, again_url=again_url)
+    response = make_response(page, HTTPStatus.SERVICE_UNAVAILABLE)
+    response.headers["Retry-After"] = str(_AGAIN_SECONDS)
+    return response
