@@ -1,0 +1,54 @@
+"""`pillar bench`: figures, each against the floor of the same run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from itertools import chain
+from pathlib import Path
+
+import click
+from flask import Flask
+
+from pillar import create_app
+from pillar.bench.imports import measure_imports
+from pillar.bench.jobs import measure_jobs
+from pillar.bench.pages import measure_pages
+from pillar.bench.world import environment_of, make_world
+from pillar.cli.migrate import upgrade
+from pillar.config import Config
+from pillar.demo import ensure_sample
+
+QUICK_CUSTOMERS = 1_000
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Fewer requests; ends within 50 seconds.")
+@click.option(
+    "--customers", default=10_000, show_default=True, help="How many customers the big company has."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per figure.")
+def bench(*, quick: bool, customers: int, as_json: bool) -> None:
+    """Measure pages and jobs. Exit 1 when a figure misses its target."""
+    missed = False
+    with tempfile.TemporaryDirectory(prefix="pillar-bench-") as name:
+        folder = Path(name)
+        app = _app(folder)
+        world = make_world(app, folder, QUICK_CUSTOMERS if quick else customers)
+        figures = chain(
+            measure_pages(world, is_quick=quick),
+            measure_jobs(app, is_quick=quick),
+            measure_imports(world, is_quick=quick),
+        )
+        for figure in figures:
+            click.echo(figure.json() if as_json else figure.line())
+            missed = missed or not figure.ok
+    sys.exit(1 if missed else 0)
+
+
+def _app(folder: Path) -> Flask:
+    app = create_app(Config.from_env({**os.environ, **environment_of(folder)}))
+    upgrade(app)
+    ensure_sample(app)
+    return app

@@ -1,0 +1,53 @@
+"""Delivering one message."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from flask import current_app
+from sqlalchemy.exc import OperationalError
+
+from pillar.config import Config
+from pillar.extensions import db
+from pillar.models.message import Message
+from pillar.services import delivery
+from pillar.tasks.registry import task
+
+log = structlog.get_logger()
+
+_TRIES, _PAUSE_SECONDS = 3, 1.0
+
+
+@task("deliver-message")
+def deliver_message(message_id: int) -> None:
+    """Claim, commit, hand over, record, commit. Any number of workers may try; one gets the claim."""
+    config: Config = current_app.config["PILLAR_CONFIG"]
+    lease = Message.claim(db.session(), message_id, config.lease_seconds)
+    if lease is None:
+        return
+    mail = delivery.prepare(db.session.get_one(Message, message_id))
+    db.session.commit()
+    if mail is None:
+        return
+    outcome = delivery.hand_over(mail)
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            _record(message_id, lease, outcome)
+        except OperationalError:
+            # Giving up here would send it a second time when the lease has run out.
+            db.session.rollback()
+            if not tries_left:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _record(message_id: int, lease: str, outcome: delivery.Outcome) -> None:
+    message = Message.held(db.session(), message_id, lease)
+    if message is None:
+        log.warning("message_lease_lost", message=message_id)
+        return
+    delivery.record(message, outcome)
+    db.session.commit()
