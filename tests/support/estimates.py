@@ -1,0 +1,92 @@
+"""Estimates as the tests need them, made by the product's own services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+from sqlalchemy import event
+
+from pillar.extensions import db
+from pillar.models import Estimate, Tenant
+from pillar.services import estimates
+from pillar.services.estimate_draft import EstimateInput, LineInput
+from tests.support.cast import Company
+from tests.support.client import PillarClient
+from tests.support.pages import Page
+
+# Water heater 1,850.00 (taxed) and 4 hours of labor 480.00: 2,330.00, tax at 7.25 % 134.13, in all 2,464.13.
+LINES = (
+    LineInput("Water heater replacement", 1000, 1_850_00, scope="50 gallons, gas\nOld one removed"),
+    LineInput("Labor", 4000, 120_00, is_taxable=False, unit="hr"),
+)
+TAX_PPM = 72_500
+TOTAL = "$2,464.13"
+TOTAL_CENTS = 2_464_13
+
+
+def draft(company: Company, tenant: Tenant, **overrides: Any) -> Estimate:
+    """A draft for the company's customer, inside `scope()`. Not committed."""
+    values: dict[str, Any] = {
+        "customer": company.customer_row(),
+        "contact": company.contact_row(),
+        "location": company.location_row(),
+        "title": "Water heater replacement",
+        "lines": LINES,
+        "message": "Thanks for having us over.",
+        "terms": "Payment is due when the work is done.",
+        "tax_rate_ppm": TAX_PPM,
+    }
+    return estimates.draft_estimate(tenant, EstimateInput(**(values | overrides)))
+
+
+def sent(company: Company, tenant: Tenant, **overrides: Any) -> Estimate:
+    """A sent estimate, inside `scope()`. Not committed."""
+    estimate = draft(company, tenant, **overrides)
+    estimates.send_estimate(tenant, estimate)
+    return estimate
+
+
+def make_draft(company: Company, **overrides: Any) -> str:
+    """Make and save a draft; its public id."""
+    with company.scope() as tenant:
+        public_id = draft(company, tenant, **overrides).public_id
+        db.session.commit()
+    return public_id
+
+
+def make_sent(company: Company, **overrides: Any) -> str:
+    """Make and save a sent estimate; its private token."""
+    with company.scope() as tenant:
+        token = sent(company, tenant, **overrides).public_token
+        db.session.commit()
+    return token
+
+
+def approve(client: PillarClient, token: str, **typed: Any) -> Page:
+    """Open the page and press Approve and sign, as a person without a script."""
+    values = {"signer_name": "John Mitchell", "consent": True, **typed}
+    return client.submit(client.page(f"/quote/{token}").form("#sign form"), **values)
+
+
+def valid_until(day: str) -> dict[str, date]:
+    """An override."""
+    return {"valid_until": date.fromisoformat(day)}
+
+
+@contextmanager
+def counting() -> Iterator[list[str]]:
+    """The statements that any session of this process sends while the block runs; BEGIN and pragmas are none."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA", "SAVEPOINT", "RELEASE")):
+            seen.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
