@@ -19,7 +19,7 @@ from pillar.extensions import db
 LOCK_TIMEOUT = "5s"
 
 
-def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+def render_item(kind: str, item: Any, _autogen_context: Any) -> str | bool:
     """Write our column types as what they are in the database: a migration must not follow later code."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"

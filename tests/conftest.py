@@ -21,6 +21,7 @@ from tests.support.furnished import Furnished, furnish
 from tests.support.machine import RunFolder, abandoned_folders
 from tests.support.mail import bell, mail  # noqa: F401 - fixtures
 from tests.support.processes import Processes, Valkey
+from tests.support.texts import hooks, sms  # noqa: F401 - fixtures
 
 _RUN = pytest.StashKey[RunFolder]()
 _FOLDER = pytest.StashKey[Path]()

@@ -29,6 +29,7 @@ from tests.support.site import Address, addresses, values_for
 Both = tuple[Furnished, Furnished]
 FUZZ = int(os.environ.get("PILLAR_FUZZ", "1"))
 EXAMPLES = 6
+STEP = 8
 BYTES: dict[str, bytes] = {
     "nul": b"a\0b",
     "lone surrogate": b"a\xed\xa0\x80b",
@@ -87,7 +88,7 @@ def calm(response: TestResponse, what: str) -> None:
 
 def some(number: int) -> list[tuple[str, bytes]]:
     """A few of the byte strings, other ones for each place; all of them in a long run."""
-    return list(BYTES.items())[0 if FUZZ > 1 else number % 6 :: 1 if FUZZ > 1 else 6]
+    return list(BYTES.items())[0 if FUZZ > 1 else number % STEP :: 1 if FUZZ > 1 else STEP]
 
 
 def encoded(pairs: list[tuple[str, bytes]]) -> str:
@@ -178,7 +179,7 @@ def test_any_bytes_in_the_fields_of_any_form(crowd: Crowd) -> None:
         found = sheets(client, places)
         assert len(found) > (3 if who == "visitor" else 25), who
         for number, sheet in enumerate(found):
-            for name, value in [*some(number), *some(number + 3)]:
+            for name, value in some(number):
                 changes = dict.fromkeys((*sheet.typed(), *sheet.files), value)
                 calm(send(client, sheet, changes), f"{who} POST {sheet.path} {name}")
         for sheet in found:
@@ -226,7 +227,8 @@ def test_any_bytes_in_any_parameter(crowd: Crowd) -> None:
             if "GET" not in each.methods or each.endpoint == "assets.serve" or each.path.endswith(SLOW):
                 continue
             for name, value in some(number):
-                query = "&".join(f"{field}={quote_from_bytes(value)}" for field in sorted(names))
+                # No server takes a longer line than about this.
+                query = "&".join(f"{field}={quote_from_bytes(value[:300])}" for field in sorted(names))
                 calm(client.get(f"{each.path}?{query}"), f"{who} GET {each.path} {name}")
 
 
@@ -235,21 +237,23 @@ def test_any_bytes_in_one_parameter_of_a_list(crowd: Crowd) -> None:
     for path in ("/admin/customers/", "/admin/estimates/", "/admin/jobs/", "/admin/estimates/new"):
         for field in ("search", "page"):
             for name, value in BYTES.items():
-                calm(crowd.admin.get(f"{path}?{field}={quote_from_bytes(value)}"), f"{path} {field} {name}")
+                found = crowd.admin.get(f"{path}?{field}={quote_from_bytes(value[:2_000])}")
+                calm(found, f"{path} {field} {name}")
 
 
 def test_any_bytes_in_any_part_of_a_path(crowd: Crowd) -> None:
     for who, client, places in crowd.people():
-        for each in places:
+        for number, each in enumerate(places):
             for argument in each.rule.arguments:
                 values = values_for(each.rule, crowd.has)
-                for name, value in BYTES.items():
+                for name, value in some(number):
                     wanted = each.path.replace(values[argument], quote_from_bytes(value, safe=""), 1)
                     calm(client.get(wanted), f"{who} GET {each.rule} {argument} {name}")
     for name, value in BYTES.items():
         calm(crowd.visitor.get(f"/{quote_from_bytes(value)}"), name)
 
 
+@pytest.mark.only_on("sqlite", "headers and cookies are read before any database is asked")
 def test_any_bytes_in_headers_and_cookies(crowd: Crowd) -> None:
     for name, value in BYTES.items():
         text = value.replace(b"\0", b"").replace(b"\r", b"").replace(b"\n", b"").decode("latin-1")
@@ -277,6 +281,7 @@ def test_any_bytes_in_headers_and_cookies(crowd: Crowd) -> None:
                 calm(stranger.get(path, headers=jar), f"{cookie} {name}")
 
 
+@pytest.mark.only_on("sqlite", "what is no form never reaches a database")
 def test_any_bytes_as_a_body(crowd: Crowd) -> None:
     """Bodies that are no form: broken multipart, JSON, too many fields, a body of the wrong length."""
     bodies = {

@@ -160,10 +160,10 @@ def test_what_a_dead_worker_held(
     assert len(mail.sent) == sent
 
 
-def test_a_text_without_a_gateway_says_so(acme: Company, mail: FakeMail) -> None:
-    row_id = saved(acme, channel=Channel.SMS)
+def test_a_text_without_a_sending_number_says_so(acme: Company, mail: FakeMail) -> None:
+    row_id = saved(acme, channel=Channel.SMS, to_address="+19375550142")
     with acme.scope():
-        assert delivered(acme, row_id).failure_category is FailureCategory.FEATURE_OFF
+        assert delivered(acme, row_id).failure_category is FailureCategory.REGISTRATION
 
 
 def test_who_lost_the_lease_records_nothing(

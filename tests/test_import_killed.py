@@ -13,7 +13,7 @@ from tests.support.cast import Company
 from tests.support.machine import wait_until
 from tests.support.processes import Processes
 
-ROWS = 8_000
+ROWS = 4_000
 
 
 def test_a_worker_that_is_killed_loses_and_repeats_nothing(

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from pillar.clock import travel_to
 from pillar.extensions import db
-from pillar.models import Estimate, Job, NumberSequence, Tenant
+from pillar.models import Estimate, Job, NumberSequence
 from pillar.models.numbers import NumberKind, formatted
 from pillar.services import estimates
 from pillar.services.numbers import next_number
@@ -176,12 +176,14 @@ def deferred_begin(app: Flask) -> Iterator[None]:
 
 @pytest.mark.only_on(Kind.SQLITE, "PostgreSQL has no BEGIN IMMEDIATE")
 def test_control_without_begin_immediate_writers_fail(app: Flask, acme: Company) -> None:
+    # All of them hold a connection while they wait, and a pool has fifteen.
+    writers = 12
+    everybody_has_read = Barrier(writers)
+
     def work(_n: int) -> list[str]:
         try:
             with travel_to(MARCH), acme.scope() as tenant:
-                tenant.updated_at = MARCH
-                db.session.rollback()
-                db.session.scalars(select(Tenant.name)).all()
+                everybody_has_read.wait(30)
                 next_number(tenant, E)
                 db.session.commit()
         except OperationalError as error:
@@ -190,4 +192,4 @@ def test_control_without_begin_immediate_writers_fail(app: Flask, acme: Company)
         return []
 
     with deferred_begin(app):
-        assert "OperationalError" in in_parallel(app, work)
+        assert "OperationalError" in in_parallel(app, work, writers)

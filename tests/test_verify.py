@@ -18,13 +18,14 @@ from tests.support import estimates as making
 from tests.support.cast import Company
 from tests.support.client import PillarClient
 from tests.support.processes import Processes
-from tests.support.tampering import change, unguarded
+from tests.support.tampering import change, drop_unique_key, unguarded
 
 AUDIT = "the audit chain is whole (44)"
 CONTENT = "a sent revision has the content it was sent with (10, 12)"
 NOTED = "a sent revision has the hash that the audit trail noted (10, 44)"
 COVERED = "a signature covers the content it was given for (12)"
 SIGNED = "an accepted estimate has exactly one signature (10)"
+PAPERS = "a signed PDF has the hash it was stored with (15)"
 JOBS = "a job of an estimate has an accepted one, and no second job (17)"
 SUMS = "total = subtotal - discount + tax, on rows and in the document (18)"
 NUMBERS = "numbers have no gap and no repeat (9)"
@@ -96,13 +97,8 @@ OPEN_REVISION = f"estimate_id = (SELECT id FROM estimate WHERE {OPEN_ONE})"
 
 
 def _second_signature() -> None:
-    with unguarded() as connection:
-        if db.engine.dialect.name == "sqlite":
-            pytest.skip("SQLite cannot drop the key; test_acceptance_race does, by rebuilding the table")
-        connection.execute(text("ALTER TABLE signature DROP CONSTRAINT uq_signature_tenant_id_estimate_id"))
-        connection.execute(
-            text("UPDATE signature SET estimate_id = (SELECT min(estimate_id) FROM signature)")
-        )
+    drop_unique_key("signature", "tenant_id", "estimate_id")
+    change("UPDATE signature SET estimate_id = (SELECT min(estimate_id) FROM signature)")
 
 
 # What was done -> (how, which invariant names it, words of the row that it names)
@@ -198,6 +194,12 @@ BROKEN: dict[str, tuple[Callable[[], None], str, str]] = {
         "sent, with 1 signatures",
     ),
     "a second signature": (_second_signature, SIGNED, "with 2 signatures"),
+    "no signed PDF": (lambda: change("DELETE FROM signed_pdf"), PAPERS, "no signed PDF was asked for"),
+    "a signed PDF": (
+        lambda: change("UPDATE signed_pdf SET made_at = CURRENT_TIMESTAMP, sha256 = 'x'"),
+        PAPERS,
+        "TAMPERED, the PDF of certificate",
+    ),
     "a job of an open estimate": (
         _one("job", f"estimate_id = (SELECT id FROM estimate WHERE {OPEN_ONE})", SIGNED_ONE),
         JOBS,

@@ -12,14 +12,18 @@ from pillar.admin import (
     brand,
     customers,
     dashboard,
+    estimate_templates,
     estimates,
     imports,
     jobs,
     navigation,
     outbox,
+    phone_numbers,
+    price_book,
     security,
     settings,
     staff,
+    webhooks,
 )
 
 __all__ = ["init_app"]
@@ -34,12 +38,21 @@ def init_app(app: Flask) -> None:
         index_view=dashboard.DashboardView(name="Dashboard", category=navigation.TODAY, url="/admin"),
     )
     app.before_request(security.require_second_step)
-    work = (customers.view(), imports.view(), estimates.view(), jobs.view())
+    work = (
+        customers.view(),
+        imports.view(),
+        estimates.view(),
+        estimate_templates.view(),
+        jobs.view(),
+        price_book.view(),
+    )
     for view in (
         *work,
         outbox.view(),
+        webhooks.view(),
         settings.view(),
         brand.view(),
+        phone_numbers.view(),
         staff.view(),
         audit.view(),
         account.view(),

@@ -8,7 +8,16 @@ from typing import Any
 from flask import url_for
 from sqlalchemy import select
 
-from pillar.admin.formatters import ESTIMATE_LOOKS, JOB_LOOKS, MESSAGE_LOOKS, TimelineEntry, pill
+from pillar.admin.formatters import (
+    ESTIMATE_LOOKS,
+    JOB_LOOKS,
+    MESSAGE_LOOKS,
+    TimelineEntry,
+    message_address,
+    message_icon,
+    message_title,
+    pill,
+)
 from pillar.admin.guard import person_may
 from pillar.extensions import db
 from pillar.http.templating import local_date, local_long_date, local_time
@@ -106,10 +115,10 @@ def _timeline(customer: Customer) -> list[tuple[str, list[TimelineEntry]]]:
 def _entry(message: Message) -> TimelineEntry:
     look = MESSAGE_LOOKS[message.status]
     return TimelineEntry(
-        icon="mail",
+        icon=message_icon(message),
         tone=look.tone,
-        title=message.subject or message.template.replace("_", " ").capitalize(),
-        note=f"To {message.to_address}. {look.word}.",
+        title=message_title(message),
+        note=f"To {message_address(message)}. {look.word}.",
         time=local_time(message.created_at).rsplit(", ", 1)[-1],
     )
 

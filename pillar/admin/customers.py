@@ -16,6 +16,7 @@ from sqlalchemy.sql import Select
 
 from pillar.admin import customer_filters, navigation
 from pillar.admin.base import Choice, RowAction, SavedView, StaffModelView
+from pillar.admin.customer_consent import ConsentPages, stops_by_contact
 from pillar.admin.customer_forms import (
     CustomerForm,
     NewCustomerForm,
@@ -37,7 +38,7 @@ ARCHIVED = "archived"
 _READ, _WRITE = Permission.CUSTOMER_READ, Permission.CUSTOMER_WRITE
 
 
-class CustomerView(PartPages, StaffModelView):
+class CustomerView(PartPages, ConsentPages, StaffModelView):
     """Everybody the company works for."""
 
     icon = "people"
@@ -57,6 +58,7 @@ class CustomerView(PartPages, StaffModelView):
         "new_contact": _WRITE,
         "edit_contact": _WRITE,
         "remove_contact": _WRITE,
+        "note_consent": _WRITE,
         "new_location": _WRITE,
         "edit_location": _WRITE,
         "remove_location": _WRITE,
@@ -147,6 +149,7 @@ class CustomerView(PartPages, StaffModelView):
         can_write = self.permits("add_note") and model.deleted_at is None
         return {
             **page_context(model),
+            "stops": stops_by_contact(model),
             "may_write": can_write,
             "notes": customers.notes_of(model),
             "note_form": NoteForm() if can_write else None,

@@ -35,6 +35,7 @@ from pillar.services.estimate_draft import EstimateInput, LineInput
 from pillar.text import clean_line
 
 _CANDIDATES = 20
+_LONGEST_NAME = 60
 _CHANGED = "Someone else changed this estimate in the meantime. Compare with the page, then go on."
 
 
@@ -76,6 +77,7 @@ class BuilderPages:
     @expose("/new", methods=("GET", "POST"))
     def create_view(self) -> ResponseReturnValue:
         """Write one; first, for whom."""
+        _check_names()
         customer = find_customer(request.args.get("customer", ""))
         if customer is None:
             return self._choose_customer()
@@ -93,6 +95,7 @@ class BuilderPages:
     @expose("/<id>/edit", methods=("GET", "POST"))
     def edit_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's own name for it
         """Change a draft; what was sent changes by a new revision."""
+        _check_names()
         estimate = self.one_or_404(id)
         if estimate.draft is None or not estimates.may_send(estimate):
             flash("This estimate was sent already, so it no longer changes.", "wait")
@@ -113,6 +116,7 @@ class BuilderPages:
     @expose("/totals", methods=("POST",))
     def totals(self) -> ResponseReturnValue:
         """Price what is typed, for the page that is open. Nothing is stored, so nobody waits for the lock."""
+        _check_names()
         with reading(db.session):
             form = EstimateForm()
             form.read_prices()
@@ -178,6 +182,7 @@ class BuilderPages:
             crumbs=self.crumbs(),
             customers=db.session.scalars(query).unique().all(),
             term=term,
+            chosen_template=request.args.get("template", "")[:22],
         )
 
 
@@ -202,6 +207,12 @@ def check_seen(estimate: Estimate) -> None:
     seen = request.form.get("seen_version")
     if seen is not None and seen != str(estimate.version):
         raise RuleViolation(_CHANGED)
+
+
+def _check_names() -> None:
+    """No field of ours is called like that, and WTForms would stumble over the number in it."""
+    if any(len(name) > _LONGEST_NAME or not name.isascii() for name in request.form):
+        abort(400)
 
 
 def _is_saving() -> bool:

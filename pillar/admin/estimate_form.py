@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -199,7 +199,7 @@ def line_values(line: LineInput) -> dict[str, Any]:
     }
 
 
-def _option_values(option: OptionInput) -> Mapping[str, Any]:
+def _option_values(option: OptionInput) -> dict[str, Any]:
     return {
         "label": option.label,
         "is_recommended": option.is_recommended,

@@ -7,7 +7,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from pillar.admin.formatters import MESSAGE_LOOKS, TimelineEntry
+from pillar.admin.formatters import (
+    MESSAGE_LOOKS,
+    TimelineEntry,
+    message_address,
+    message_icon,
+    message_title,
+)
 from pillar.extensions import db
 from pillar.http.templating import local_date, local_long_date, local_time
 from pillar.models.audit import AuditEvent, entity_of
@@ -17,7 +23,7 @@ from pillar.models.message import Message
 from pillar.models.tenant import Tenant
 from pillar.money import money, percent
 from pillar.offer import Choice, Document, choose, what_changed
-from pillar.services import replies, views
+from pillar.services import evidence, replies, views
 from pillar.services.estimate_content import draft_document
 
 _SAID = {
@@ -100,7 +106,9 @@ def estimate_facts(estimate: Estimate, document: Document) -> list[tuple[str, st
 
 def shown_document(tenant: Tenant, estimate: Estimate) -> Document:
     """What the customer was sent, or would be sent now."""
-    return estimate.revision.content if estimate.revision.is_frozen else draft_document(tenant, estimate)
+    if not estimate.revision.is_frozen:
+        return draft_document(tenant, estimate)
+    return estimate.revision.content if estimate.revision.is_genuine else evidence.what_is_left(estimate)
 
 
 def options_shown(document: Document) -> list[OptionShown]:
@@ -200,10 +208,10 @@ def _of_message(message: Message) -> TimelineEntry:
     look = MESSAGE_LOOKS[message.status]
     note = f"{look.word}. {message.failure_detail}" if message.failure_detail else f"{look.word}."
     return TimelineEntry(
-        icon="mail",
+        icon=message_icon(message),
         tone=look.tone,
-        title=f"{message.subject or message.template}",
-        note=f"To {message.to_address}. {note}",
+        title=message_title(message),
+        note=f"To {message_address(message)}. {note}",
         time=_hour(message.created_at),
     )
 

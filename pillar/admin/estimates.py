@@ -16,12 +16,12 @@ from pillar.admin import estimate_list, estimate_page, formatters, navigation
 from pillar.admin.base import StaffModelView
 from pillar.admin.estimate_builder import BuilderPages, check_seen, tenant
 from pillar.admin.estimate_revisions import RevisionPages
+from pillar.admin.listing import Listing
 from pillar.errors import RuleViolation
 from pillar.models.estimate import Estimate, EstimateStatus
 from pillar.models.message import Message
 from pillar.permissions import Permission
-from pillar.services import acceptance, customer_search, estimates, links, quotes, views
-from pillar.services.failures import explain
+from pillar.services import acceptance, customer_search, estimate_sending, estimates, links, quotes, views
 from pillar.text import clean_text
 
 S = EstimateStatus
@@ -52,6 +52,7 @@ class EstimateView(BuilderPages, RevisionPages, StaffModelView):
         "save_template": Permission.ESTIMATE_WRITE,
         "send": Permission.ESTIMATE_WRITE,
         "send_again": Permission.ESTIMATE_WRITE,
+        "send_by": Permission.ESTIMATE_WRITE,
         "withdraw": Permission.ESTIMATE_WRITE,
         "extend": Permission.ESTIMATE_WRITE,
         "decline": Permission.ESTIMATE_WRITE,
@@ -124,7 +125,8 @@ class EstimateView(BuilderPages, RevisionPages, StaffModelView):
             "look": estimate_list.look_of(model, is_viewed=views.is_viewed(model)),
             "timeline": estimate_page.timeline(model),
             "job": quotes.job_of(model),
-            "trouble": _trouble(estimates.last_message(model)),
+            "trouble": estimate_sending.trouble(estimate_sending.last_sending(model)),
+            "ways": estimate_sending.choices(model),
             "public_url": links.quote(model) if model.has_live_link else "",
             "today": tenant().today().isoformat(),
         }
@@ -143,13 +145,32 @@ class EstimateView(BuilderPages, RevisionPages, StaffModelView):
 
     @expose("/<id>/send", methods=("POST",))
     def send(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as above
-        """Send it by e-mail."""
-        return self._do(id, lambda estimate: estimates.send_estimate(tenant(), estimate), "It is on its way.")
+        """Send it by e-mail, by text or both."""
+
+        def send(estimate: Estimate) -> object:
+            channels = estimate_sending.channels_for(request.form.get("by", ""))
+            return estimates.send_estimate(tenant(), estimate, channels)
+
+        return self._do(id, send, "It is on its way.")
 
     @expose("/<id>/send-again", methods=("POST",))
     def send_again(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as above
         """Mail the same link once more."""
-        return self._do(id, estimates.resend_estimate, "The same link is on its way again.")
+        return self._do(
+            id,
+            lambda estimate: estimates.resend_estimate(tenant(), estimate),
+            "The same link is on its way again.",
+        )
+
+    @expose("/<id>/send-by", methods=("POST",))
+    def send_by(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as above
+        """Send the same link another way."""
+
+        def send(estimate: Estimate) -> object:
+            channels = estimate_sending.channels_for(request.form.get("by", ""))
+            return estimates.resend_estimate(tenant(), estimate, channels)
+
+        return self._do(id, send, "The same link is on its way again.")
 
     @expose("/<id>/withdraw", methods=("POST",))
     def withdraw(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as above
@@ -207,13 +228,10 @@ class EstimateView(BuilderPages, RevisionPages, StaffModelView):
 
 
 def _trouble(made: object) -> tuple[str, str] | None:
-    """What to tell about a message that will not go out: why, and the way to put it right (2.5)."""
-    if not isinstance(made, Message) or not estimates.sending_failed(made):
-        return None
-    if made.failure_category is None:
-        return "It did not go out. Look at the message in the outbox.", "bad"
-    reason = explain(made.failure_category)
-    return f"It did not go out. {reason.title}. {reason.way_out}", "bad"
+    """What to tell about messages that will not go out: why, and the way to put it right (2.5)."""
+    messages = [each for each in made if isinstance(each, Message)] if isinstance(made, list) else []
+    sentences = estimate_sending.trouble(messages)
+    return (sentences, "bad") if sentences else None
 
 
 def view() -> EstimateView:

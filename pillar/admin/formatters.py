@@ -15,9 +15,10 @@ from pillar.http.templating import local_date, local_time
 from pillar.models.customer import CustomerStatus
 from pillar.models.estimate import EstimateStatus
 from pillar.models.job import JobStatus
-from pillar.models.message import MessageStatus
+from pillar.models.message import Channel, Message, MessageStatus
 from pillar.models.staff import StaffStatus
 from pillar.money import money as money_text
+from pillar.phones import display
 
 Formatter = Callable[[Any, Any, Any, str], Any]
 _MACROS = "macros/admin.html"
@@ -114,6 +115,22 @@ def money(_view: Any, _context: Any, model: Any, name: str) -> str:
 def words(value: str) -> str:
     """`due_on_receipt` -> `Due on receipt`."""
     return value.replace("_", " ").capitalize()
+
+
+def message_title(message: Message) -> str:
+    """Its subject; a text has none, and security mail has one only when it is sent."""
+    name = words(message.template)
+    return f"Text: {name}" if message.channel is Channel.SMS else message.subject or name
+
+
+def message_address(message: Message) -> str:
+    """Where it goes, for reading."""
+    return display(message.to_address) if message.channel is Channel.SMS else message.to_address
+
+
+def message_icon(message: Message) -> str:
+    """A mail or a text."""
+    return "chat" if message.channel is Channel.SMS else "mail"
 
 
 def _yes_no(_view: Any, value: bool, _name: str) -> str:  # noqa: FBT001 - Flask-Admin's signature

@@ -17,7 +17,7 @@ from pillar.admin.base import SavedView, StaffModelView
 from pillar.errors import RuleViolation
 from pillar.extensions import db
 from pillar.http.headers import allow_own_frames
-from pillar.models.message import FailureCategory, Message, MessageStatus, Purpose
+from pillar.models.message import Channel, FailureCategory, Message, MessageStatus, Purpose
 from pillar.permissions import Permission
 from pillar.services import delivery, heartbeats
 from pillar.services.failures import explain
@@ -58,6 +58,7 @@ class OutboxView(StaffModelView):
     column_default_sort = ("created_at", True)
     column_formatters: ClassVar = {
         "subject": lambda _view, _context, row, _name: subject_of(row),
+        "to_address": lambda _view, _context, row, _name: formatters.message_address(row),
         "status": lambda _view, _context, row, _name: formatters.pill(look_of(row)),
     }
     phone_columns = ("status",)
@@ -84,7 +85,7 @@ class OutboxView(StaffModelView):
 
     def row_note(self, row: Message) -> str:
         """Whom it is for."""
-        return row.to_name or row.to_address
+        return row.to_name or formatters.message_address(row)
 
     def waiting_count(self) -> int:
         """Messages that somebody has to look at."""
@@ -94,7 +95,7 @@ class OutboxView(StaffModelView):
     def details_context(self, model: Message) -> dict[str, Any]:
         """What, to whom, why, how far, and how to put it right."""
         body = delivery.kept_body(model)
-        if body is not None:
+        if body is not None and body.html:
             allow_own_frames()
         category = model.failure_category
         return {
@@ -103,18 +104,20 @@ class OutboxView(StaffModelView):
             "frame_rights": _FRAME_RIGHTS,
             "why": f"{_PURPOSES[model.purpose]}: {formatters.words(model.template)}",
             "about_url": _about_url(model),
-            "explanation": explain(category) if category else None,
+            "explanation": explain(category, model.channel) if category else None,
             "obstacle": delivery.obstacle_to_repeat(model),
             "may_send": self.permits("send_again"),
             "can_send_now": heartbeats.can_send(db.session()),
-            "is_mailbox": delivery.is_mailbox(),
+            "is_mailbox": delivery.is_mailbox(model.channel),
+            "is_text": model.channel is Channel.SMS,
+            "address": formatters.message_address(model),
         }
 
     @expose("/<id>/mail")
     def mail(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the base
         """The mail as its reader sees it, on a page that can only be read and have its links opened."""
         body = delivery.kept_body(self.one_or_404(id))
-        if body is None:
+        if body is None or not body.html:
             abort(404)
         response: Response = make_response(_with_links_outside(body.html))
         response.headers["Content-Security-Policy"] = _MAIL_POLICY
@@ -136,8 +139,8 @@ class OutboxView(StaffModelView):
 
 
 def subject_of(message: Message) -> str:
-    """Its subject; security mail has one only when it is sent."""
-    return message.subject or formatters.words(message.template)
+    """Its subject; a text has none, and security mail has one only when it is sent."""
+    return formatters.message_title(message)
 
 
 def look_of(message: Message) -> formatters.Look:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -12,11 +13,14 @@ import click
 from flask import Flask
 
 from pillar import create_app
+from pillar.bench.figure import Figure
 from pillar.bench.imports import measure_imports
 from pillar.bench.jobs import measure_jobs
+from pillar.bench.messages import measure_messages
 from pillar.bench.pages import measure_pages
-from pillar.bench.world import environment_of, make_world
+from pillar.bench.world import World, environment_of, make_world
 from pillar.cli.migrate import upgrade
+from pillar.cli.valkey import running_server
 from pillar.config import Config
 from pillar.demo import ensure_sample
 
@@ -40,11 +44,21 @@ def bench(*, quick: bool, customers: int, as_json: bool) -> None:
             measure_pages(world, is_quick=quick),
             measure_jobs(app, is_quick=quick),
             measure_imports(world, is_quick=quick),
+            _messages(world, is_quick=quick),
         )
         for figure in figures:
             click.echo(figure.json() if as_json else figure.line())
             missed = missed or not figure.ok
     sys.exit(1 if missed else 0)
+
+
+def _messages(world: World, *, is_quick: bool) -> Iterator[Figure]:
+    """With a queue of its own, which the other figures do without."""
+    queue = world.folder / "queue"
+    queue.mkdir(mode=0o700)
+    with running_server(queue) as address:
+        app = create_app(Config.from_env({**os.environ, **world.environment, "REDIS_URL": address}))
+        yield from measure_messages(app, world, address, is_quick=is_quick)
 
 
 def _app(folder: Path) -> Flask:

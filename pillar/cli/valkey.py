@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -24,6 +26,7 @@ LONGEST_SOCKET_PATH = 100
 # rq splits what the server says about a connection at spaces, and the path of the socket is part of it.
 _PLAIN_PATH = re.compile(r"[\w./-]+", re.ASCII)
 SHORT_FOLDER_PREFIX = "pillar-"
+_START_SECONDS = 10.0
 
 
 def choose_socket(data_dir: Path) -> Path:
@@ -47,9 +50,28 @@ def forget_socket(data_dir: Path) -> None:
 
 def become_server(data_dir: Path, socket: Path) -> None:
     """Turn this (forked) process into the server."""
+    socket.unlink(missing_ok=True)
+    _run_server(_command(data_dir, socket))
+
+
+@contextmanager
+def running_server(data_dir: Path) -> Iterator[str]:
+    """A server for the length of a `with`; its address."""
+    socket = choose_socket(data_dir)
+    with subprocess.Popen(_command(data_dir, socket)) as server:
+        try:
+            address = embedded_address(data_dir)
+            if not wait_for_ping(address, seconds=_START_SECONDS):
+                raise RuntimeError("Valkey did not start")
+            yield address
+        finally:
+            server.terminate()
+            forget_socket(data_dir)
+
+
+def _command(data_dir: Path, socket: Path) -> list[str]:
     folder = data_dir / "valkey"
     folder.mkdir(mode=0o700, exist_ok=True)
-    socket.unlink(missing_ok=True)
     settings = {
         "port": "0",
         "unixsocket": str(socket),
@@ -63,7 +85,7 @@ def become_server(data_dir: Path, socket: Path) -> None:
         "daemonize": "no",
     }
     arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
-    _run_server([str(server_program()), *arguments])
+    return [str(server_program()), *arguments]
 
 
 def _run_server(command: list[str]) -> None:

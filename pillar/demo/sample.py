@@ -17,15 +17,20 @@ from pillar.demo.sparkle import fill_sparkle
 from pillar.extensions import db
 from pillar.models.audit import Actor
 from pillar.models.message import Message, MessageStatus
+from pillar.models.phone_number import Registration
 from pillar.models.tenant import Tenant
 from pillar.permissions import Role
+from pillar.services import phone_numbers
 from pillar.services import staff as staff_accounts
 from pillar.services.companies import create_company
+from pillar.services.phone_numbers import SenderInput
 from pillar.tenancy import using_tenant
 
 PASSWORD = "pillar-demo"  # noqa: S105 - printed by `make run`; production makes no sample
 ACME, SPARKLE = "acme-hvac", "sparkle-clean"
 _DOMAINS = {ACME: "acme.example", SPARKLE: "sparkle.example"}
+# Where texts come from; in development they come no further than the Outbox.
+_SENDERS = {ACME: "(937) 555-0199", SPARKLE: "(614) 555-0199"}
 _NAMES = {
     Role.ADMIN: "Alex Admin",
     Role.MANAGER: "Morgan Reyes",
@@ -95,6 +100,7 @@ def _make(slug: str, fill: Any) -> None:
             staff_accounts.create_staff(
                 email=f"{role.value}@{_DOMAINS[slug]}", name=name, roles=[role.value], password=PASSWORD
             )
+        phone_numbers.save_sender(SenderInput(_SENDERS[slug], Registration.APPROVED))
         fill(db.session.get_one(Tenant, tenant_id))
         _mark_sent()
         # Inside the scope: leaving it would write out what is not yet committed.

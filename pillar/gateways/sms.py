@@ -122,7 +122,7 @@ class TwilioSms:
             if _never_left(error):
                 raise GatewayBusy(f"No connection to Twilio: {type(error).__name__}") from error
             raise GatewayUnsure(f"Twilio did not answer: {type(error).__name__}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             # It answered 2xx with something that cannot be read: it may well have sent it.
             raise GatewayUnsure(f"Twilio's answer could not be read: {type(error).__name__}") from error
         return Sent(provider_id=str(answer.sid or ""))

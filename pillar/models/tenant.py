@@ -103,7 +103,8 @@ class Tenant(Identified, PublicId, Stamped, HasStatus, Model):
     @validates("slug")
     def _slug_is_printed_on_door_hangers(self, _name: str, slug: str) -> str:
         """Chosen once, never changed, never reissued (1.1)."""
-        if self.slug is not None and slug != self.slug:
+        current: str | None = getattr(self, "slug", None)
+        if current is not None and slug != current:
             raise RuleViolation("The portal address is printed on paper and cannot change.", field="slug")
         if not SLUG.fullmatch(slug):
             raise RuleViolation(

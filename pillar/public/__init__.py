@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from pillar.public import front, quote, quote_pdf, replies, verify
+from pillar.public import front, quote, quote_pdf, replies, verify, webhooks
 
 bp = Blueprint("public", __name__)
 bp.register_blueprint(front.bp)
@@ -12,3 +12,4 @@ bp.register_blueprint(quote.bp)
 bp.register_blueprint(quote_pdf.bp)
 bp.register_blueprint(replies.bp)
 bp.register_blueprint(verify.bp)
+bp.register_blueprint(webhooks.bp)

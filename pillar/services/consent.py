@@ -78,16 +78,32 @@ def may_text(e164: str, purpose: Purpose = Purpose.TRANSACTIONAL) -> Refusal | N
 def may_mail(address: str, purpose: Purpose = Purpose.TRANSACTIONAL) -> Refusal | None:
     """Why this address gets no mail."""
     told = _suppressions(Channel.EMAIL, address)
-    if R.BOUNCED in told:
-        return Refusal(FailureCategory.ADDRESS, "Mail to this address came back.")
-    if R.SPAM_REPORT in told:
-        return Refusal(FailureCategory.CONSENT, "This person reported your mail as spam.")
-    if purpose is not Purpose.MARKETING:
-        return None
+    if (refused := _mail_refusal(told)) or purpose is not Purpose.MARKETING:
+        return refused
     last = last_record(address, Channel.EMAIL, purpose)
     if R.UNSUBSCRIBED in told or last is None or last.action is ConsentAction.REVOKED:
         return Refusal(FailureCategory.CONSENT, _NO_OFFERS)
     return None
+
+
+def stops(addresses: Collection[str]) -> dict[str, Refusal]:
+    """Which of these numbers and addresses get nothing about their own work, and why; for pages."""
+    known = sorted({address for address in addresses if address})
+    if not known:
+        return {}
+    told: dict[str, set[SuppressionReason]] = {}
+    suppressed = select(Suppression.address, Suppression.reason).where(Suppression.address.in_(known))
+    for address, reason in db.session.execute(suppressed):
+        told.setdefault(address, set()).add(reason)
+    revoked = _revoked_numbers(known)
+    found = {}
+    for address in known:
+        reasons = told.get(address, set())
+        if address in revoked or R.OPTED_OUT in reasons:
+            found[address] = Refusal(FailureCategory.CONSENT, _NO_TEXTS)
+        elif refusal := _mail_refusal(reasons):
+            found[address] = refusal
+    return found
 
 
 def last_record(address: str, channel: Channel, purpose: Purpose) -> ConsentRecord | None:
@@ -162,6 +178,29 @@ def vendor_says_opted_out(e164: str, detail: str) -> None:
     suppress(e164, Channel.SMS, R.OPTED_OUT, detail)
 
 
+def _mail_refusal(told: set[SuppressionReason]) -> Refusal | None:
+    if R.BOUNCED in told:
+        return Refusal(FailureCategory.ADDRESS, "Mail to this address came back.")
+    if R.SPAM_REPORT in told:
+        return Refusal(FailureCategory.CONSENT, "This person reported your mail as spam.")
+    return None
+
+
+def _revoked_numbers(addresses: Collection[str]) -> set[str]:
+    """The numbers whose last word about texts is a no."""
+    query = (
+        select(ConsentRecord.address, ConsentRecord.action)
+        .where(
+            ConsentRecord.address.in_(addresses),
+            ConsentRecord.channel == Channel.SMS,
+            or_(ConsentRecord.purpose == Purpose.TRANSACTIONAL, ConsentRecord.scope == ConsentScope.ALL),
+        )
+        .order_by(ConsentRecord.id)
+    )
+    last = {address: action for address, action in db.session.execute(query)}  # noqa: C416 - rows, not pairs
+    return {address for address, action in last.items() if action is ConsentAction.REVOKED}
+
+
 def _suppressions(channel: Channel, address: str) -> set[SuppressionReason]:
     query = select(Suppression.reason).where(Suppression.address == address, Suppression.channel == channel)
     return set(db.session.scalars(query))
@@ -223,7 +262,13 @@ def _confirms_opt_out(message: Message) -> bool:
     confirmed: Any = message.params.get(CONFIRMS)
     if not confirmed or clock.now() - message.created_at > CONFIRMATION_LIFE:
         return False
-    last = last_record(message.to_address, Channel.SMS, Purpose.TRANSACTIONAL)
-    # A later word, either way, makes the answer to this one pointless.
-    is_last = last is not None and last.public_id == confirmed and last.action is ConsentAction.REVOKED
-    return is_last and R.OPTED_OUT not in _suppressions(Channel.SMS, message.to_address)
+    mine = select(ConsentRecord.id).where(ConsentRecord.public_id == confirmed).scalar_subquery()
+    # Whoever came back since must not read that no more texts will come.
+    came_back = select(ConsentRecord.id).where(
+        ConsentRecord.address == message.to_address,
+        ConsentRecord.channel == Channel.SMS,
+        ConsentRecord.action == ConsentAction.GRANTED,
+        ConsentRecord.id > mine,
+    )
+    is_last_word = db.session.scalars(came_back.limit(1)).one_or_none() is None
+    return is_last_word and R.OPTED_OUT not in _suppressions(Channel.SMS, message.to_address)

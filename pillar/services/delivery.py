@@ -80,6 +80,8 @@ def prepare(message: Message) -> Outgoing | None:
         _drop(message, reason)
     elif refusal := consent.refusal(message):
         _drop(message, refusal.sentence, refusal.category)
+    elif reason := _switched_off(message):
+        fail(message, FailureCategory.FEATURE_OFF, reason)
     elif _is_too_old(message):
         fail(message, FailureCategory.PROVIDER, message.failure_detail or "It could not be sent for a day.")
     else:
@@ -257,6 +259,14 @@ def _offer_is_open(message: Message) -> str:
     if estimate.status in ACCEPTABLE or estimate.status is EstimateStatus.ACCEPTED:
         return ""
     return f"The estimate was {estimate.status} before this went out."
+
+
+def _switched_off(message: Message) -> str:
+    """Whether what the message leads to was turned off meanwhile; it can be sent once that is on again."""
+    if message.template != "estimate_sent":
+        return ""
+    is_on = db.session.get_one(Tenant, message.tenant_id).portal_enabled
+    return "" if is_on else "The customer portal is turned off, so the link would open nothing."
 
 
 def _reader_is_staff(message: Message) -> str:

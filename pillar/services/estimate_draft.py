@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from pillar.errors import RuleViolation
@@ -197,10 +197,12 @@ def _check_options(options: Sequence[OptionInput]) -> None:
 
 
 def _store_totals(estimate: Estimate, revision: EstimateRevision, rounding: TaxRounding) -> None:
-    """Totals of the option that is shown first, for lists; the document holds every option's."""
+    """Totals of what the customer sees first, add-ons that start ticked included, for lists."""
+    ticked = [line for line in revision.add_ons if line.is_preselected]
     for option in revision.options:
         sums = totals(
-            [line.for_calculator() for line in option.lines],
+            [line.for_calculator() for line in option.lines]
+            + [replace(line.for_calculator(), is_discounted=False) for line in ticked],
             rate_ppm=revision.tax_rate_ppm,
             rounding=rounding,
             discount_cents=discount_of(option),

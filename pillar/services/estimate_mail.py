@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+from pillar import dates
 from pillar.models.customer import Contact
 from pillar.models.estimate import Estimate
 from pillar.models.estimate_replies import EstimateReply
@@ -13,15 +16,15 @@ from pillar.money import money
 from pillar.offer import choose
 from pillar.services import links, messages
 from pillar.services.quotes import chosen, describe_signature, good_until
+from pillar.services.texts import Reader, compose_text
 from pillar.text import first_name
 
 
-def estimate_sent(estimate: Estimate, contact: Contact) -> Message:
-    """The offer with its private link, to the contact on it."""
+def estimate_sent(estimate: Estimate, contact: Contact, times: int) -> Message:
+    """The offer with its private link, to the contact on it. `times` tells one sending from the next."""
     document = estimate.revision.content
     choice = choose(document)
     total, until = money(choice.total_cents), good_until(document, estimate.valid_until)
-    times = 1 + messages.count_about(_about(estimate), "estimate_sent")
     return messages.compose(
         "estimate_sent",
         to_address=contact.email,
@@ -39,6 +42,22 @@ def estimate_sent(estimate: Estimate, contact: Contact) -> Message:
             "total_text": total,
             "valid_until_text": until,
             "preheader": f"{document['title']}, {total}. Good until {until}.",
+        },
+    )
+
+
+def estimate_texted(estimate: Estimate, contact: Contact, number: str, times: int) -> Message:
+    """The same by text: when it ends, and the private link."""
+    document = estimate.revision.content
+    last_day = estimate.valid_until or date.fromisoformat(document["valid_until"])
+    return compose_text(
+        "estimate_sent",
+        Reader(number, contact.name, estimate.customer),
+        about=_about(estimate),
+        dedupe_key=f"estimate_sent:{estimate.public_id}:{document['revision']}:{times}:sms",
+        context={
+            "link": links.quote(estimate),
+            "valid_until_short": dates.short_date(last_day, document["time_zone"]),
         },
     )
 

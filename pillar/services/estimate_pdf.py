@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from io import BytesIO
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +24,7 @@ from pillar.errors import RuleViolation
 from pillar.extensions import db
 from pillar.models.audit import AuditEvent, entity_of
 from pillar.models.estimate import Estimate
+from pillar.models.estimate_replies import EstimateView
 from pillar.models.signature import Signature, SignatureMethod
 from pillar.models.signed_pdf import SignedPdf
 from pillar.models.tenant import Tenant
@@ -39,9 +41,8 @@ _EVENTS = {
     "estimate.drafted": "Created",
     "estimate.sent": "Sent to the customer",
     "estimate.resent": "Sent again",
-    "estimate.viewed": "Viewed",
 }
-_MOST_EVENTS = 24
+_MOST_EVENTS = 12
 _METHODS = {SignatureMethod.DRAW: "Drawn by hand", SignatureMethod.TYPE: "Typed"}
 _LOGO_PIXELS = 80
 _TAMPERED = (
@@ -230,19 +231,24 @@ def _certificate(estimate: Estimate, signature: Signature) -> dict[str, Any]:
 
 
 def _events(estimate: Estimate, signature: Signature) -> list[tuple[str, str]]:
-    """What the audit trail knows up to the signature, in the signer's zone."""
-    query = (
-        select(AuditEvent.action, AuditEvent.at)
-        .where(
-            AuditEvent.entity == entity_of(estimate),
-            AuditEvent.action.in_(_EVENTS),
-            AuditEvent.at <= signature.signed_at,
-        )
-        .order_by(AuditEvent.n)
+    """What the audit trail and the counted views know up to the signature, in the signer's zone."""
+    trail = select(AuditEvent.at, AuditEvent.action).where(
+        AuditEvent.entity == entity_of(estimate),
+        AuditEvent.action.in_(_EVENTS),
+        AuditEvent.at <= signature.signed_at,
     )
-    before = [(_EVENTS[row.action], _moment(signature, row.at)) for row in db.session.execute(query)]
-    signed = f"Signed by {signature.signer_name}"
-    return [*before[-_MOST_EVENTS:], (breakable(signed), _moment(signature, signature.signed_at))]
+    views = (
+        select(EstimateView.at, EstimateView.device)
+        .where(EstimateView.estimate_id == estimate.id, EstimateView.at <= signature.signed_at)
+        .order_by(EstimateView.at.desc())
+        .limit(_MOST_EVENTS)
+    )
+    office = [(at, _EVENTS[action]) for at, action in db.session.execute(trail.order_by(AuditEvent.n))]
+    seen = [(at, f"Viewed on a {device.value}") for at, device in db.session.execute(views)]
+    # The beginning is always told; of a hundred looks the last ones are enough.
+    before = sorted([*office[:1], *office[1:][-_MOST_EVENTS:], *seen], key=itemgetter(0))
+    ended = (signature.signed_at, breakable(f"Signed by {signature.signer_name}"))
+    return [(words, _moment(signature, at)) for at, words in [*before, ended]]
 
 
 def _moment(signature: Signature, instant: datetime) -> str:

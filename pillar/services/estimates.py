@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
 from sqlalchemy import select
@@ -9,15 +10,15 @@ from sqlalchemy import select
 from pillar import clock
 from pillar.errors import RuleViolation
 from pillar.extensions import db
-from pillar.models.customer import Contact
 from pillar.models.estimate import Estimate, EstimateStatus
 from pillar.models.estimate_revision import EstimateRevision
-from pillar.models.message import Message, MessageStatus
+from pillar.models.message import Channel, FailureCategory, Message
 from pillar.models.numbers import NumberKind
 from pillar.models.tenant import Tenant
-from pillar.services import estimate_mail, numbers
+from pillar.services import estimate_sending, numbers
 from pillar.services.estimate_document import compose_document
 from pillar.services.estimate_draft import EstimateInput, check_last_day, copy_revision, write_draft
+from pillar.services.failures import NotSendable
 
 S = EstimateStatus
 _REVISABLE = frozenset({S.SENT, S.CHANGES_REQUESTED, S.DECLINED, S.EXPIRED})
@@ -47,8 +48,10 @@ def edit_draft(tenant: Tenant, estimate: Estimate, content: EstimateInput) -> Es
     return estimate
 
 
-def send_estimate(tenant: Tenant, estimate: Estimate) -> Message:
-    """Freeze the draft, give it its number, and ask for the mail. Raises RuleViolation naming what is missing.
+def send_estimate(
+    tenant: Tenant, estimate: Estimate, channels: Collection[Channel] = (Channel.EMAIL,)
+) -> list[Message]:
+    """Freeze the draft, give it its number, and ask for the messages. Raises RuleViolation naming what is missing.
 
     A draft of a further revision keeps the number and the link, and replaces what the customer sees.
     """
@@ -57,7 +60,8 @@ def send_estimate(tenant: Tenant, estimate: Estimate) -> Message:
         raise RuleViolation("This estimate was sent already. Use Send again.")
     if not may_send(estimate):
         raise RuleViolation("This estimate is closed. Discard the new revision, or duplicate the estimate.")
-    contact = _recipient(estimate)
+    estimate_sending.check_reachable(estimate, channels)
+    _check_portal(tenant)
     _check_whole(revision)
     valid_until = revision.valid_until or tenant.today() + timedelta(days=tenant.estimate_valid_days)
     check_last_day(tenant, valid_until)
@@ -69,7 +73,7 @@ def send_estimate(tenant: Tenant, estimate: Estimate) -> Message:
     revision.freeze(compose_document(tenant, estimate, revision, valid_until))
     estimate.mark_sent(revision, valid_until=valid_until)
     db.session.flush()
-    return estimate_mail.estimate_sent(estimate, contact)
+    return estimate_sending.send(estimate, channels)
 
 
 def may_send(estimate: Estimate) -> bool:
@@ -100,8 +104,9 @@ def discard_revision(estimate: Estimate) -> None:
     if estimate.draft is None or estimate.status is EstimateStatus.DRAFT:
         raise RuleViolation("There is no new revision to discard.")
     estimate.audit("estimate.revision_discarded", revision=estimate.draft.n)
-    db.session.delete(estimate.revisions.pop())
+    db.session.delete(estimate.draft)
     db.session.flush()
+    db.session.expire(estimate, ["revisions"])
 
 
 def duplicate_estimate(estimate: Estimate) -> Estimate:
@@ -120,16 +125,23 @@ def duplicate_estimate(estimate: Estimate) -> Estimate:
     return copy
 
 
-def resend_estimate(estimate: Estimate) -> Message:
-    """Mail the same link again (7: a resend never kills an earlier link)."""
+def resend_estimate(
+    tenant: Tenant, estimate: Estimate, channels: Collection[Channel] = ()
+) -> list[Message]:
+    """Send the same link again, as it went the last time or as asked (7: a resend never kills an earlier link)."""
     if not estimate.has_live_link or estimate.status not in {
         EstimateStatus.SENT,
         EstimateStatus.CHANGES_REQUESTED,
         EstimateStatus.ACCEPTED,
     }:
         raise RuleViolation("Only an open or approved estimate can be sent again.")
-    estimate.audit("estimate.resent", number=estimate.number)
-    return estimate_mail.estimate_sent(estimate, _recipient(estimate))
+    if estimate.status is not EstimateStatus.ACCEPTED:
+        _check_portal(tenant)
+    channels = channels or estimate_sending.last_channels(estimate)
+    # Another version: the second press of a button that was pressed twice is told so.
+    estimate.updated_at = clock.now()
+    estimate.audit("estimate.resent", number=estimate.number, by=[channel.value for channel in channels])
+    return estimate_sending.send(estimate, channels)
 
 
 def withdraw_estimate(estimate: Estimate) -> None:
@@ -175,19 +187,12 @@ def expire_due(tenant: Tenant) -> int:
     return len(open_ones)
 
 
-def last_message(estimate: Estimate) -> Message | None:
-    """The newest message about it, to tell the office how sending went."""
-    return db.session.scalars(
-        select(Message)
-        .where(Message.about == f"estimate:{estimate.public_id}", Message.template == "estimate_sent")
-        .order_by(Message.id.desc())
-        .limit(1)
-    ).one_or_none()
-
-
-def sending_failed(message: Message) -> bool:
-    """Whether the office has to do something about it."""
-    return message.status in {MessageStatus.FAILED, MessageStatus.BOUNCED, MessageStatus.SUPPRESSED}
+def _check_portal(tenant: Tenant) -> None:
+    """A link that opens nothing is no offer."""
+    if not tenant.portal_enabled:
+        raise NotSendable(
+            FailureCategory.FEATURE_OFF, "Turn the customer portal on under Settings, then send again."
+        )
 
 
 def _check_whole(revision: EstimateRevision) -> None:
@@ -197,11 +202,6 @@ def _check_whole(revision: EstimateRevision) -> None:
     for option in revision.options:
         if not option.lines:
             name = f" to {option.label}" if option.label else ""
-            raise RuleViolation(f"Add at least one line{name} before sending.")
-
-
-def _recipient(estimate: Estimate) -> Contact:
-    contact = estimate.contact
-    if contact is None or not contact.email:
-        raise RuleViolation("Choose a contact with an e-mail address to send this to.", field="contact")
-    return contact
+            raise NotSendable(
+                FailureCategory.MISSING_OPTIONS, f"Add at least one line{name} before sending."
+            )

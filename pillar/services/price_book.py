@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, or_, select
@@ -15,6 +16,7 @@ from pillar.money import MAX_CENTS
 from pillar.search_words import Term, typed_terms
 
 MAX_WARRANTY_MONTHS = 1200
+_WILDCARDS = re.compile("[~%_]")
 _COLUMNS = (
     "code",
     "name",
@@ -98,8 +100,12 @@ def matching(typed: str) -> list[ColumnElement[bool]]:
 
 
 def _matches(term: Term) -> ColumnElement[bool]:
-    column = PriceBookItem.search_text
-    return or_(*(and_(*(column.contains(f" {part}", autoescape=True) for part in way)) for way in term))
+    return or_(*(and_(*(_begins_a_word(part) for part in way)) for way in term))
+
+
+def _begins_a_word(part: str) -> ColumnElement[bool]:
+    escaped = _WILDCARDS.sub(r"~\g<0>", part)
+    return PriceBookItem.search_text.like(f"% {escaped}%", escape="~")
 
 
 def _write(item: PriceBookItem, content: ItemInput) -> None:

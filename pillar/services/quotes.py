@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, contains_eager
 
 from pillar import clock, dates
@@ -149,19 +149,30 @@ class Quote:
     preview: bool = False
 
 
+# Put together once: these two are most of what a look at the page asks of the database.
+_BY_TOKEN = (
+    select(Estimate.tenant_id, Tenant.settings_version, Estimate.id)
+    .join(Tenant, Tenant.id == Estimate.tenant_id)
+    .where(
+        Estimate.public_token == bindparam("token"),
+        Estimate.token_revoked_at.is_(None),
+        Estimate.deleted_at.is_(None),
+        Estimate.status != S.DRAFT,
+    )
+)
+_WITH_REVISION = (
+    select(Estimate)
+    .join(Estimate.revisions)
+    .where(Estimate.id == bindparam("estimate_id"), EstimateRevision.n == Estimate.current_revision)
+    .options(contains_eager(Estimate.revisions))
+    .execution_options(populate_existing=True)
+)
+
+
 def find_by_token(session: Session, token: str) -> tuple[int, int, int] | None:
     """(tenant id, its settings version, estimate id) behind a live document link; one indexed look-up."""
     with across_tenants(session, "a document link names its company"):
-        row = session.execute(
-            select(Estimate.tenant_id, Tenant.settings_version, Estimate.id)
-            .join(Tenant, Tenant.id == Estimate.tenant_id)
-            .where(
-                Estimate.public_token == token,
-                Estimate.token_revoked_at.is_(None),
-                Estimate.deleted_at.is_(None),
-                Estimate.status != S.DRAFT,
-            )
-        ).one_or_none()
+        row = session.execute(_BY_TOKEN, {"token": token}).one_or_none()
     return (row[0], row[1], row[2]) if row else None
 
 
@@ -169,14 +180,7 @@ def load(session: Session, estimate_id: int, *, for_update: bool = False) -> Est
     """The estimate with its current revision in one query; `for_update` takes its row first."""
     if for_update:
         session.scalars(select(Estimate.id).where(Estimate.id == estimate_id).with_for_update()).one()
-    query = (
-        select(Estimate)
-        .join(Estimate.revisions)
-        .where(Estimate.id == estimate_id, EstimateRevision.n == Estimate.current_revision)
-        .options(contains_eager(Estimate.revisions))
-        .execution_options(populate_existing=True)
-    )
-    return session.scalars(query).unique().one()
+    return session.scalars(_WITH_REVISION, {"estimate_id": estimate_id}).unique().one()
 
 
 def view(
@@ -199,21 +203,21 @@ def view(
         if signature and not tampered
         else _selected(document, selection or Selection())
     )
-    option = choice.as_option()
+    can_sign = status in ACCEPTABLE and not tampered
     return Quote(
         document=document,
-        option=option,
+        option=choice.as_option(),
         choice=choice,
-        tiers=_tiers(document, choice) if signature is None else (),
-        addons=_addons(document, choice) if signature is None else (),
+        tiers=_tiers(document, choice) if can_sign else (),
+        addons=_addons(document, choice) if can_sign else (),
         change_note=document["change_note"],
-        changes=_changes(estimate, document) if revision.n > 1 else (),
+        changes=_changes(estimate, document) if can_sign and revision.n > 1 else (),
         status=status.value,
         pill=PILLS[status],
         revision=revision.n,
         content_hash=revision.content_hash,
         tampered=tampered,
-        can_sign=status in ACCEPTABLE and not tampered,
+        can_sign=can_sign,
         closed_text=_CLOSED.get(status, ""),
         valid_until_text=good_until(document, estimate.valid_until),
         consent_text=consent_text(document, choice),
@@ -221,7 +225,7 @@ def view(
         signature=describe_signature(signature, estimate) if signature else None,
         pdf_url=f"/quote/{estimate.public_token}/estimate.pdf" if estimate.has_live_link else "",
         steps=_steps(status),
-        next_steps=_next_steps(company, signature.signed_at if signature else None),
+        next_steps=_next_steps(company, signature.signed_at if signature else None, choice.deposit_cents),
         preview=preview,
     )
 
@@ -303,11 +307,18 @@ def _tiers(document: dict[str, Any], choice: Choice) -> tuple[Tier, ...]:
             label=option["label"],
             is_recommended=option["recommended"],
             is_chosen=option["key"] == choice.option_key,
-            total_cents=choose(document, option["key"], choice.addon_keys).total_cents,
+            total_cents=_total(document, option["key"], choice),
             ticks=tuple(line["description"] for line in option["lines"]),
         )
         for option in options
     )
+
+
+def _total(document: dict[str, Any], option_key: str, choice: Choice) -> int:
+    """What an option costs with the add-ons of a choice."""
+    if option_key == choice.option_key:
+        return choice.total_cents
+    return choose(document, option_key, choice.addon_keys).total_cents
 
 
 def _addons(document: dict[str, Any], choice: Choice) -> tuple[AddOn, ...]:
@@ -335,7 +346,7 @@ def _changes(estimate: Estimate, document: dict[str, Any]) -> tuple[str, ...]:
         .order_by(EstimateRevision.n.desc())
         .limit(1)
     ).one_or_none()
-    return tuple(what_changed(before.content, document)) if before else ()
+    return tuple(what_changed(before.content, document)) if before and before.is_genuine else ()
 
 
 def _steps(status: EstimateStatus) -> tuple[Step, ...]:
@@ -348,9 +359,14 @@ def _steps(status: EstimateStatus) -> tuple[Step, ...]:
     )
 
 
-def _next_steps(company: CompanyProfile, signed_at: datetime | None) -> tuple[NextStep, ...]:
+def _next_steps(
+    company: CompanyProfile, signed_at: datetime | None, deposit_cents: int
+) -> tuple[NextStep, ...]:
+    call = NextStep("We call to set a day", _call_by(company.time_zone, signed_at or clock.now()), now=True)
+    pay = NextStep("You pay the deposit", f"{money(deposit_cents)}. We tell you how when we call.")
     return (
-        NextStep("We call to set a day", _call_by(company.time_zone, signed_at or clock.now()), now=True),
+        call,
+        *((pay,) if deposit_cents else ()),
         NextStep("We do the work", "You hear from us before we come."),
         NextStep("You pay when the work is done", "We send you the invoice."),
     )

@@ -24,12 +24,18 @@ def count_view(estimate: Estimate, user_agent: str) -> EstimateView | None:
     """Keep that somebody looked; None for a program."""
     if is_scanner(user_agent):
         return None
+    seen_before = select(EstimateView.id).where(
+        EstimateView.estimate_id == estimate.id, EstimateView.revision_n == estimate.current_revision
+    )
     view = EstimateView(
         estimate_id=estimate.id,
         revision_n=estimate.current_revision,
         kind=estimate.kind,
         device=device_of(user_agent),
     )
+    if db.session.scalars(seen_before.limit(1)).one_or_none() is None:
+        # The first look at a revision is part of its story, and of its certificate; the rest is a list.
+        estimate.audit("estimate.viewed", number=estimate.number, revision=estimate.current_revision)
     db.session.add(view)
     return view
 
@@ -67,13 +73,7 @@ def was_viewed() -> ColumnElement[bool]:
 
 def viewed_among(some: list[Estimate]) -> set[int]:
     """Row ids of those that are sent and were looked at since, in one query."""
-    waiting = [each.id for each in some if each.status is EstimateStatus.SENT]
-    if not waiting:
+    if not some:
         return set()
-    query = (
-        select(Estimate.id)
-        .join(EstimateView, EstimateView.estimate_id == Estimate.id)
-        .where(Estimate.id.in_(waiting), EstimateView.at >= Estimate.sent_at)
-        .distinct()
-    )
+    query = select(Estimate.id).where(Estimate.id.in_([each.id for each in some]), was_viewed())
     return set(db.session.scalars(query))

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import select
 
 from pillar import clock
-from pillar.errors import RuleViolation
 from pillar.extensions import db
 from pillar.gateways.sms import category_of, is_opt_out
 from pillar.models.consent import ConsentSource, SuppressionReason
@@ -20,7 +19,8 @@ from pillar.services.consent import Said
 from pillar.services.messages import fail
 from pillar.text import clean_line
 
-S, O, R = MessageStatus, WebhookOutcome, SuppressionReason
+S, R = MessageStatus, SuppressionReason
+Applied = WebhookOutcome
 Effect = tuple[WebhookOutcome, str]
 
 _TRIES = 4
@@ -46,20 +46,25 @@ _DROPPED_FOR = {
     "spam reporting address": R.SPAM_REPORT,
     "unsubscribed address": R.UNSUBSCRIBED,
 }
-_CATEGORIES = {R.BOUNCED: FailureCategory.ADDRESS}
+_CATEGORIES = {
+    R.BOUNCED: FailureCategory.ADDRESS,
+    R.SPAM_REPORT: FailureCategory.CONSENT,
+    R.UNSUBSCRIBED: FailureCategory.CONSENT,
+    None: FailureCategory.PROVIDER,
+}
 
 
 def apply(event: WebhookEvent) -> None:
     """Do what the event says and note what came of it; the caller commits both together."""
     handler = _HANDLERS[event.provider]
     outcome, note = handler(event)
-    if outcome is O.WAITING:
+    if outcome is Applied.WAITING:
         event.note = note
         event.postpone()
         return
     event.settle(outcome, note)
     # What it is about may be written in this very moment by whoever sent it.
-    if outcome is O.UNKNOWN and event.attempts < _TRIES:
+    if outcome is Applied.UNKNOWN and event.attempts < _TRIES:
         event.due_at = clock.real_now()
         event.postpone()
 
@@ -73,11 +78,11 @@ def _text_status(event: WebhookEvent) -> Effect:
     status = str(told.get("MessageStatus") or told.get("SmsStatus") or "")
     message = _our_text(event)
     if message is None:
-        return O.UNKNOWN, "We have no text with this number."
+        return Applied.UNKNOWN, "We have no text with this number."
     if message.provider_id not in ("", event.object_id):
-        return O.NO_EFFECT, "It is about an earlier try of this text."
+        return Applied.NO_EFFECT, "It is about an earlier try of this text."
     if message.status in _BEING_SENT:
-        return O.WAITING, "The text is just being sent."
+        return Applied.WAITING, "The text is just being sent."
     message.provider_id = event.object_id
     new = _TWILIO_STATES.get(status)
     if new is S.FAILED:
@@ -89,9 +94,9 @@ def _failed(message: Message, code: int, status: str) -> Effect:
     if is_opt_out(code):
         consent.vendor_says_opted_out(message.to_address, f"Twilio reported {code}")
     if not message.may_become(S.FAILED):
-        return O.NO_EFFECT, f"{status} after {message.status}"
+        return Applied.NO_EFFECT, f"{status} after {message.status}"
     fail(message, FailureCategory(category_of(code)), f"Twilio reported {status} ({code or 'no code'}).")
-    return O.APPLIED, status
+    return Applied.APPLIED, status
 
 
 def _our_text(event: WebhookEvent) -> Message | None:
@@ -111,12 +116,12 @@ def _incoming_text(event: WebhookEvent) -> Effect:
     answered = str(told.get("OptOutType") or "").lower()
     keyword = Keyword(answered) if answered in list(Keyword) else read_keyword(body)
     if keyword is None:
-        return O.NO_EFFECT, "A text without a word for us to act on."
+        return Applied.NO_EFFECT, "A text without a word for us to act on."
     if not number.startswith("+"):
-        return O.UNKNOWN, "It does not come from a telephone number."
+        return Applied.UNKNOWN, "It does not come from a telephone number."
     said = Said(ConsentSource.SMS_KEYWORD, wording=clean_line(body)[:500], wording_version="keyword")
     text_replies.act(keyword, number, said, key=event.event_id, is_answered=bool(answered))
-    return O.APPLIED, keyword.value
+    return Applied.APPLIED, keyword.value
 
 
 def _of_sendgrid(event: WebhookEvent) -> Effect:
@@ -124,28 +129,27 @@ def _of_sendgrid(event: WebhookEvent) -> Effect:
     query = select(Message).where(Message.public_id == event.object_id, Message.channel == Channel.EMAIL)
     message = db.session.scalars(query).one_or_none()
     if message is None or message.to_address != str(told.get("email") or "").strip().lower():
-        return O.UNKNOWN, "We sent no such mail to this address."
+        return Applied.UNKNOWN, "We sent no such mail to this address."
     address_note = _about_address(event.kind, told, message.to_address)
     if message.status in _BEING_SENT and event.kind in _SENDGRID_STATES:
-        return O.WAITING, "The mail is just being sent."
+        return Applied.WAITING, "The mail is just being sent."
     if event.kind == "open" and told.get("sg_machine_open"):
-        return O.NO_EFFECT, "Opened by a machine."
+        return Applied.NO_EFFECT, "Opened by a machine."
     new = _SENDGRID_STATES.get(event.kind)
     if new in (S.BOUNCED, S.FAILED) and message.may_become(new):
-        _come_back(message, event.kind, told)
-        return O.APPLIED, event.kind
+        _come_back(message, new, event)
+        return Applied.APPLIED, event.kind
     outcome, note = _rise(message, new, event.kind)
-    return (O.APPLIED, address_note) if address_note else (outcome, note)
+    return (Applied.APPLIED, address_note) if address_note else (outcome, note)
 
 
-def _come_back(message: Message, kind: str, told: dict[str, Any]) -> None:
-    reason = _words(told)
-    suppression = _DROPPED_FOR.get(reason.lower()) if kind == "dropped" else R.BOUNCED
-    fallback = FailureCategory.CONSENT if suppression else FailureCategory.PROVIDER
-    fail(message, _CATEGORIES.get(suppression, fallback) if suppression else fallback, f"SendGrid: {kind}. {reason}")
-    if kind == "bounce":
-        # `fail` says why; the state says that it was sent and came back.
-        message.__dict__.pop("status", None)
+def _come_back(message: Message, new: MessageStatus, event: WebhookEvent) -> None:
+    reason = _words(event.payload)
+    listed = _DROPPED_FOR.get(reason.lower(), R.BOUNCED if event.kind == "bounce" else None)
+    message.status = new
+    message.failure_category = _CATEGORIES[listed]
+    message.failure_detail = f"SendGrid reported {event.kind}. {reason}".strip()
+    message.finish()
 
 
 def _about_address(kind: str, told: dict[str, Any], address: str) -> str:
@@ -171,11 +175,11 @@ def _about_address(kind: str, told: dict[str, Any], address: str) -> str:
 
 def _rise(message: Message, new: MessageStatus | None, word: str) -> Effect:
     if new is None or new is message.status or not message.may_become(new):
-        return O.NO_EFFECT, f"{word} after {message.status}"
+        return Applied.NO_EFFECT, f"{word} after {message.status}"
     message.status = new
     message.sent_at = message.sent_at or clock.now()
     message.failure_category, message.failure_detail = None, ""
-    return O.APPLIED, word
+    return Applied.APPLIED, word
 
 
 def _words(told: dict[str, Any]) -> str:

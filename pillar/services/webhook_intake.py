@@ -7,6 +7,7 @@ it was sent to, or the message it is about.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from pillar import clock
-from pillar.canonical import canonical_json
 from pillar.config import Config
 from pillar.extensions import db
 from pillar.gateways import signatures
@@ -79,6 +79,7 @@ def sendgrid_is_genuine(body: bytes, signature: str, timestamp: str) -> bool:
 
 def take_twilio_text(fields: Mapping[str, str]) -> None:
     """Keep a text that somebody sent to one of our numbers."""
+    fields = _storable(fields)
     sid = _sid(fields)
     told = _twilio(fields, f"sms:{sid}" if sid else "", "sms", sid)
     _keep(_company_of_number(fields, "To"), [told])
@@ -86,6 +87,7 @@ def take_twilio_text(fields: Mapping[str, str]) -> None:
 
 def take_twilio_status(fields: Mapping[str, str], message_id: str) -> None:
     """Keep what became of one of our texts. `message_id` is our name for it, from the address we gave Twilio."""
+    fields = _storable(fields)
     sid, status = _sid(fields), fields.get("MessageStatus") or fields.get("SmsStatus", "")
     told = _twilio({**fields, "m": message_id}, f"{sid}:{status}" if sid else "", "status", sid)
     _keep(_company_of_number(fields, "From"), [told])
@@ -93,6 +95,7 @@ def take_twilio_status(fields: Mapping[str, str], message_id: str) -> None:
 
 def take_sendgrid(events: Sequence[Mapping[str, Any]]) -> None:
     """Keep a batch: events of many messages and companies, in any order, some of them seen before."""
+    events = [_storable(event) for event in events]
     owners = _owners(events)
     by_tenant: dict[int | None, list[Told]] = {}
     for event in events:
@@ -125,11 +128,20 @@ def _sendgrid(event: Mapping[str, Any]) -> Told:
     )
 
 
+def _storable(value: Any) -> Any:
+    """The same without NUL, which PostgreSQL keeps in no text."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, Mapping):
+        return {_storable(name): _storable(part) for name, part in value.items()}
+    return [_storable(part) for part in value] if isinstance(value, list) else value
+
+
 def _event_id(given: str, payload: Mapping[str, Any]) -> str:
     """The vendor's own name for it; what has none is named by its content."""
     if given and len(given) <= _ID_LENGTH:
         return given
-    return hashlib.sha256(canonical_json(payload).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
 
 
 def _sid(fields: Mapping[str, str]) -> str:
@@ -138,7 +150,10 @@ def _sid(fields: Mapping[str, str]) -> str:
 
 def _company_of_number(fields: Mapping[str, str], ours: str) -> int | None:
     return phone_numbers.company_of(
-        db.session(), fields.get("AccountSid", ""), fields.get(ours, ""), fields.get("MessagingServiceSid", "")
+        db.session(),
+        fields.get("AccountSid", ""),
+        fields.get(ours, ""),
+        fields.get("MessagingServiceSid", ""),
     )
 
 

@@ -19,15 +19,19 @@ from pillar.models.imports import ImportBatch
 from pillar.models.message import Message
 from pillar.models.outbox import OutboxRow
 from pillar.models.signed_pdf import SignedPdf
+from pillar.models.webhook_event import WebhookEvent
 from pillar.tasks.doorbell import Call, Doorbell
 from pillar.tasks.imports import run_import
 from pillar.tasks.messages import deliver_message
 from pillar.tasks.registry import DOORBELL, Task, doorbell
 from pillar.tasks.signed_pdfs import make_signed_pdf
+from pillar.tasks.webhooks import apply_webhook
 from pillar.tenancy import FencedSession
 
 # Which task does the work of which row.
 TASKS: dict[type[OutboxRow], Task] = {
+    # First, also where the scheduler works without a queue.
+    WebhookEvent: apply_webhook,
     Message: deliver_message,
     SignedPdf: make_signed_pdf,
     ImportBatch: run_import,

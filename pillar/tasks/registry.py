@@ -17,9 +17,10 @@ from pillar.tenancy import bind_tenant
 
 log = structlog.get_logger()
 
-# The queues in the order in which a worker empties them: a long import must not hold up the post.
-POST, BULK = "pillar-post", "pillar-bulk"
-QUEUES = (POST, BULK)
+# The queues in the order in which a worker empties them: a STOP must not wait behind a thousand texts, nor the post
+# behind a long import.
+HOOKS, POST, BULK = "pillar-hooks", "pillar-post", "pillar-bulk"
+QUEUES = (HOOKS, POST, BULK)
 DOORBELL = "pillar.doorbell"
 
 Body = Callable[[int], None]

@@ -17,6 +17,7 @@ from pillar.tasks.signed_pdfs import make_signed_pdf
 from tests.support import estimates
 from tests.support.cast import Company
 from tests.support.client import PillarClient
+from tests.support.pdf import ReadPdf
 
 # A wave from one side of the pad to the other.
 STROKES = json.dumps(
@@ -47,8 +48,12 @@ def make_signed(
     company: Company, client: PillarClient, signing: Mapping[str, Any] | None = None, **overrides: Any
 ) -> SignedEstimate:
     """Send an estimate and sign it as a person does. No worker has made the paper yet."""
-    token = estimates.make_sent(company, **overrides)
-    answer = estimates.approve(client, token, **(signing or {}))
+    return sign(company, client, estimates.make_sent(company, **overrides), **(signing or {}))
+
+
+def sign(company: Company, client: PillarClient, token: str, **typed: Any) -> SignedEstimate:
+    """Sign an estimate that was sent."""
+    answer = estimates.approve(client, token, **typed)
     assert answer.status == 303, answer
     with company.scope():
         signature = db.session.scalars(select(Signature).order_by(Signature.id.desc()).limit(1)).one()
@@ -92,3 +97,11 @@ def make_due(signed: SignedEstimate) -> None:
         "UPDATE signed_pdf SET due_at = '2001-01-01 00:00:00', lease_until = NULL WHERE id = :id",
         id=signed.row_id,
     )
+
+
+def download(client: PillarClient, token: str) -> ReadPdf:
+    """The paper of a private link, as a browser gets it."""
+    answer = client.get(f"/quote/{token}/estimate.pdf")
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    assert answer.mimetype == "application/pdf"
+    return ReadPdf(answer.get_data())

@@ -7,24 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import MetaData, select
 from werkzeug.routing import Rule
 
 from pillar.extensions import db
 from pillar.http.access import Need, need_of
 from pillar.http.assets import FOLDER, static_url
+from pillar.tokens import public_id
 from tests.support.furnished import Furnished
 
-# Which table's public id stands in `<id>` and `<part>`, by the first words of the endpoint.
-_IDS = {
-    "customers": "customer",
-    "estimates": "estimate",
-    "imports": "import_batch",
-    "jobs": "job",
-    "outbox": "message",
-    "staff": "staff_user",
-}
+# Which table's public id stands in `<part>`, by a word of the endpoint; in `<id>` it is the view's own model's.
 _PARTS = {"contact": "contact", "location": "service_location", "note": "internal_note"}
 _CHANGING = re.compile(
     r"nonce-[\w-]+|nonce=\"[\w-]+\"|value=\"I[\w.-]{20,}\"|[\w-]{20,}\.[\w-]{6}\.[\w-]{27}"
@@ -77,7 +70,7 @@ def _value(endpoint: str, name: str, has: Furnished) -> str:
     _static, version, file = static_url(_some_asset()).strip("/").split("/", 2)
     known = {
         "id": lambda: _id(endpoint, has),
-        "part": lambda: next(has.one(table) for word, table in _PARTS.items() if word in endpoint),
+        "part": lambda: _part(endpoint, has),
         "token": lambda: _token(endpoint, has),
         "certificate_id": lambda: has.certificate,
         "slug": lambda: has.company.slug,
@@ -92,7 +85,27 @@ def _id(endpoint: str, has: Furnished) -> str:
     if view == "audit":
         # The trail is counted within its company: everybody has a first event, and only their own.
         return "1"
-    return _estimate(endpoint, has) if view == "estimates" else has.one(_IDS[view])
+    return _estimate(endpoint, has) if view == "estimates" else _some(has, model_tables().get(view, ""))
+
+
+def _part(endpoint: str, has: Furnished) -> str:
+    return _some(has, next((table for word, table in _PARTS.items() if word in endpoint), ""))
+
+
+def _some(has: Furnished, table: str) -> str:
+    """A public id of this table; where a company has no such thing, one that never was."""
+    return (has.ids.get(table) or (public_id(),))[0]
+
+
+def is_typeset(address: Address) -> bool:
+    """Whether the answer is made by the typesetter, which takes as long as a hundred pages."""
+    return address.path.endswith(".pdf")
+
+
+def model_tables() -> dict[str, str]:
+    """The table behind each of the office's views, by the view's endpoint."""
+    views = current_app.extensions["admin"][0]._views
+    return {view.endpoint: view.model.__tablename__ for view in views if hasattr(view, "model")}
 
 
 def _token(endpoint: str, has: Furnished) -> str:
@@ -113,8 +126,8 @@ def _some_asset() -> str:
 
 def same_page(body: str, *ids: str) -> str:
     """A page without what is new in every response: nonces, CSRF tokens, and the ids that were asked for."""
-    for public_id in ids:
-        body = body.replace(public_id, "ID")
+    for each in ids:
+        body = body.replace(each, "ID")
     return _CHANGING.sub("NEW", body)
 
 

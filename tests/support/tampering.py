@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, text
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import Connection, inspect, text
 
 from pillar.extensions import db
 
@@ -38,3 +40,15 @@ def change(statement: str, **values: object) -> None:
     with unguarded() as connection:
         changed = connection.execute(text(statement), values)
         assert changed.rowcount > 0, f"nothing changed: {statement}"
+
+
+def drop_unique_key(table: str, *columns: str) -> None:
+    """Take a unique key out of this test's copy of the schema (SQLite: by building the table anew)."""
+    keys = {
+        tuple(key["column_names"]): key["name"] for key in inspect(db.engine).get_unique_constraints(table)
+    }
+    with unguarded() as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table(table) as batch:
+            batch.drop_constraint(str(keys[columns]), type_="unique")
+    db.engine.dispose()

@@ -192,7 +192,8 @@ def _ids(model: type[Any], rows: list[dict[str, Any]]) -> list[int]:
     # Asked to return keys in the order of the rows, SQLAlchemy inserts one row at a time on SQLite.
     names = [public_id() for _row in rows]
     named = [{**row, "public_id": name} for row, name in zip(rows, names, strict=True)]
-    keys = dict(db.session.execute(insert(model).returning(model.public_id, model.id), named).tuples().all())
+    made = db.session.execute(insert(model).returning(model.public_id, model.id), named)
+    keys: dict[str, int] = {name: key for name, key in made}  # noqa: C416 - a result is no sequence of pairs
     return [keys[name] for name in names]
 
 
