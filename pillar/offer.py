@@ -13,7 +13,7 @@ from typing import Any
 
 from pillar.canonical import canonical_json, content_hash
 from pillar.errors import RuleViolation
-from pillar.money import TaxedLine, TaxRounding, Totals, share, totals
+from pillar.money import TaxedLine, TaxRounding, Totals, money, share, totals
 
 Document = Mapping[str, Any]
 Line = Mapping[str, Any]
@@ -136,7 +136,19 @@ def what_changed(before: Document, after: Document) -> list[str]:
     sentences += [f"Added: {name}." for name in new if name not in old]
     sentences += [f"Taken out: {name}." for name in old if name not in new]
     sentences += [f"Changed: {name}." for name in new if name in old and new[name] != old[name]]
-    return sentences
+    return sentences + _prices_changed(before, after)
+
+
+def _prices_changed(before: Document, after: Document) -> list[str]:
+    """What a discount, the tax or the deposit does, which no line shows."""
+    old = {option["label"]: option["total_cents"] for option in before["options"]}
+    sentences = [
+        f"{option['label'] or 'The total'} is now {money(option['total_cents'])}. "
+        f"It was {money(old[option['label']])}."
+        for option in after["options"]
+        if option["label"] in old and option["total_cents"] != old[option["label"]]
+    ]
+    return [*sentences, "The deposit changed."] if before["deposit"] != after["deposit"] else sentences
 
 
 def _described(document: Document) -> dict[str, tuple[Any, ...]]:

@@ -31,7 +31,7 @@ def rows(company: Company, model: type[Any]) -> list[dict[str, Any]]:
     with company.scope():
         return [
             {key: value for key, value in vars(row).items() if not key.startswith("_")}
-            for row in db.session.scalars(select(model))
+            for row in db.session.scalars(select(model).order_by(model.id))
         ]
 
 

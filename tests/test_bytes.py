@@ -30,6 +30,8 @@ Both = tuple[Furnished, Furnished]
 FUZZ = int(os.environ.get("PILLAR_FUZZ", "1"))
 EXAMPLES = 6
 STEP = 8
+# What breaks libraries rather than our own code goes to every form on every run.
+ALWAYS = ("nul", "lone surrogate", "huge number", "past 64 bits")
 BYTES: dict[str, bytes] = {
     "nul": b"a\0b",
     "lone surrogate": b"a\xed\xa0\x80b",
@@ -179,7 +181,8 @@ def test_any_bytes_in_the_fields_of_any_form(crowd: Crowd) -> None:
         found = sheets(client, places)
         assert len(found) > (3 if who == "visitor" else 25), who
         for number, sheet in enumerate(found):
-            for name, value in some(number):
+            # A sample once left out the one number that WTForms could not compare.
+            for name, value in {**dict(some(number)), **{name: BYTES[name] for name in ALWAYS}}.items():
                 changes = dict.fromkeys((*sheet.typed(), *sheet.files), value)
                 calm(send(client, sheet, changes), f"{who} POST {sheet.path} {name}")
         for sheet in found:
@@ -335,6 +338,8 @@ def invent(crowd: Crowd, examples: int) -> None:
     @settings(
         max_examples=examples,
         deadline=None,
+        # The short run is the same each time; the long one is new each time.
+        derandomize=examples == EXAMPLES,
         database=None,
         phases=(Phase.generate, Phase.shrink) if FUZZ > 1 else (Phase.generate,),
         suppress_health_check=list(HealthCheck),

@@ -92,10 +92,10 @@ def test_a_race_for_one_key_leaves_the_transaction_whole(
 ) -> None:
     with acme.scope():
         first = compose("same")
-        real, asked = messages._with_key, []
+        real, asked = messages.with_key, []
         # The look-up before writing finds nothing, as it does for the slower of two.
         monkeypatch.setattr(
-            messages, "_with_key", lambda key: asked.append(key) and None if not asked else real(key)
+            messages, "with_key", lambda key: asked.append(key) and None if not asked else real(key)
         )
         other = write_message("other")
         assert compose("same") is first
@@ -110,7 +110,7 @@ def _compose_in_child(
     with database.app.app_context():
         db.engine.dispose(close=False)
         with company.scope():
-            real = messages._with_key
+            real = messages.with_key
             seen: list[None] = []
 
             def look_up(key: str) -> Message | None:
@@ -123,9 +123,9 @@ def _compose_in_child(
                     start.wait(20)
                 return found
 
-            messages._with_key = look_up
+            messages.with_key = look_up
             if not is_guarded:
-                messages._insert_once = lambda message: db.session.add(message) or message
+                messages.insert_once = lambda message: db.session.add(message) or message
             try:
                 compose("race")
                 db.session.commit()

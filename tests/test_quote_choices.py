@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from pillar.canonical import content_hash
 from pillar.extensions import db
-from pillar.models import AuditEvent, Estimate, EstimateView, Job, Message, Signature
+from pillar.models import Estimate, Job, Message, Signature
 from pillar.offer import choose as price
-from pillar.permissions import Role
 from pillar.services import estimates
 from pillar.services.estimate_draft import LineInput, OptionInput
 from tests.support import choices
@@ -33,11 +31,6 @@ def chosen(page: Page) -> dict[str, list[str]]:
     """What is ticked on the page."""
     values = page.form("#sign form").values()
     return {name: values.getlist(name) for name in ("option", "addon")}
-
-
-def sign(client: PillarClient, page: Page, **typed: Any) -> Page:
-    values = {"signer_name": "John Mitchell", "consent": True, **typed}
-    return client.submit(page.form("#sign form"), "Approve and sign", **values)
 
 
 def signature(company: Company) -> dict[str, Any] | None:
@@ -112,7 +105,7 @@ def test_an_address_with_what_is_not_there_shows_the_offer(
 
 def test_what_was_chosen_is_signed(acme: Company, client: PillarClient, token: str) -> None:
     page = choices.choose(client, token, option="1", addon=[SENSOR, HAUL])
-    done = sign(client, page)
+    done = choices.sign(client, page)
     assert done.status == 303
     signed = signature(acme)
     assert signed is not None
@@ -140,7 +133,7 @@ def test_another_option_without_its_total_is_shown_first(
 ) -> None:
     """Without a script somebody may choose and sign at once: the sentence they ticked was about another amount."""
     page = client.page(f"/quote/{token}")
-    again = sign(client, page, option="1", addon=[])
+    again = choices.sign(client, page, option="1", addon=[])
     assert again.status == 409
     assert "This is the total for what you chose. Please read it again" in again.one(".flash.bad").get_text()
     everywhere(again, "Basic", BASIC)
@@ -148,7 +141,7 @@ def test_another_option_without_its_total_is_shown_first(
     assert values["signer_name"] == "John Mitchell"
     assert "consent" not in values
     assert signature(acme) is None
-    assert sign(client, again).status == 303
+    assert choices.sign(client, again).status == 303
     signed = signature(acme)
     assert signed is not None
     assert (signed["option"], signed["addons"], signed["total"]) == ("1", [], 1_472_50)
@@ -156,11 +149,11 @@ def test_another_option_without_its_total_is_shown_first(
 
 def test_an_error_keeps_the_choice(acme: Company, client: PillarClient, token: str) -> None:
     page = choices.choose(client, token, option="3", addon=[SENSOR])
-    again = sign(client, page, signer_name="", consent=False)
+    again = choices.sign(client, page, signer_name="", consent=False)
     assert again.status == 422
     assert chosen(again) == {"option": ["3"], "addon": [SENSOR]}
     assert signature(acme) is None
-    assert sign(client, again).status == 303
+    assert choices.sign(client, again).status == 303
 
 
 TAMPERED: list[tuple[dict[str, Any], int]] = [
@@ -250,7 +243,7 @@ def test_add_ons_alone_are_a_choice(acme: Company, client: PillarClient) -> None
     assert page.texts("aside .amount") == ["$1,122.50"]
     without = choices.choose(client, token, addon=[])
     assert without.texts("aside .amount") == ["$1,072.50"]
-    assert sign(client, without).status == 303
+    assert choices.sign(client, without).status == 303
     signed = signature(acme)
     assert signed is not None
     assert (signed["addons"], signed["total"]) == ([], 1_072_50)
@@ -300,7 +293,7 @@ def test_the_office_changed_it_meanwhile(acme: Company, client: PillarClient, to
         estimates.edit_draft(tenant, estimate, content)
         estimates.send_estimate(tenant, estimate)
         db.session.commit()
-    again = sign(client, page)
+    again = choices.sign(client, page)
     assert again.status == 409
     assert "We changed this estimate while you had it open." in again.text
     assert "The permit office asked for less." in again.text
@@ -328,87 +321,3 @@ def test_the_page_takes_few_queries(client: PillarClient, token: str) -> None:
     with making.counting() as seen:
         client.page(f"/quote/{token}?option=3&addon=1")
     assert len(seen) <= 4, seen
-
-
-# The dry run (1.14)
-
-
-def nothing_stored(company: Company) -> bool:
-    with company.scope():
-        tables = (Signature, Job, EstimateView)
-        counts = [db.session.scalar(select(func.count(table.id))) for table in tables]
-        events = set(db.session.scalars(select(AuditEvent.action)))
-        status = db.session.scalars(select(Estimate)).one().status.value
-        return counts == [0, 0, 0] and not events & {"estimate.accepted", "job.created"} and status == "sent"
-
-
-@pytest.mark.parametrize("role", [Role.ADMIN, Role.TECHNICIAN])
-def test_the_office_walks_the_whole_flow_and_nothing_is_stored(
-    acme: Company, token: str, signed_in: Callable[..., PillarClient], role: Role
-) -> None:
-    office = signed_in(acme, role)
-    page = choices.choose(office, token, option="1", addon=[SENSOR, HAUL])
-    assert "PREVIEW. You are looking at this as the office. Nothing you do here is saved." in page.text
-    assert not page.one("script[src*=quote]").get("data-seen")
-    assert sign(office, page, consent=False).status == 422
-    done = sign(office, page)
-    assert done.status == 200
-    assert "PREVIEW. This is what your customer sees after signing. Nothing was saved." in done.text
-    assert f", Basic, {BASIC_WITH_ALL}" in done.text
-    assert nothing_stored(acme)
-
-
-def test_view_public_page_is_the_same_preview(
-    acme: Company, token: str, signed_in: Callable[..., PillarClient]
-) -> None:
-    office = signed_in(acme, Role.OFFICE)
-    with acme.scope():
-        public_id = db.session.scalars(select(Estimate.public_id)).one()
-    details = office.page(f"/admin/estimates/{public_id}")
-    page = office.page(details.link("View public page"), follow=True)
-    assert page.response.request.path == f"/quote/{token}"
-    assert "PREVIEW." in page.text
-
-
-def test_a_preview_stays_one_when_the_session_ends(
-    acme: Company, token: str, client: PillarClient, signed_in: Callable[..., PillarClient]
-) -> None:
-    office = signed_in(acme, Role.OFFICE)
-    page = office.page(f"/quote/{token}")
-    office.delete_cookie("pillar-staff")
-    answer = sign(office, page, consent=False)
-    assert answer.status == 422
-    assert "PREVIEW." in answer.text
-    assert sign(office, answer).status == 200
-    assert nothing_stored(acme)
-    assert "PREVIEW" not in client.page(f"/quote/{token}").text
-
-
-def test_a_page_that_was_opened_before_signing_in_signs_nothing(
-    acme: Company, token: str, signed_in: Callable[..., PillarClient]
-) -> None:
-    office = signed_in(acme, Role.OFFICE)
-    page = office.page(f"/quote/{token}")
-    for field in page.all("[name=preview]"):
-        field.decompose()
-    assert sign(office, page).status == 200
-    assert nothing_stored(acme)
-
-
-def test_staff_of_another_company_are_customers_here(
-    rival: Company, token: str, acme: Company, signed_in: Callable[..., PillarClient]
-) -> None:
-    visitor = signed_in(rival, Role.ADMIN)
-    page = visitor.page(f"/quote/{token}")
-    assert "PREVIEW" not in page.text
-    assert sign(visitor, page).status == 303
-    assert signature(acme) is not None
-
-
-def test_an_accepted_estimate_is_shown_to_the_office_as_it_is(
-    acme: Company, token: str, client: PillarClient, signed_in: Callable[..., PillarClient]
-) -> None:
-    sign(client, client.page(f"/quote/{token}"))
-    page = signed_in(acme, Role.OFFICE).page(f"/quote/{token}")
-    assert "PREVIEW." in page.text
-    assert "Approved by customer" in page.text

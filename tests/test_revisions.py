@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -76,16 +76,12 @@ def test_the_customer_sees_the_old_one_until_the_new_one_is_sent(
     before = client.page(quote).text
     page = press(office, sent, "revise")
     assert page.title.startswith("Revision 2 of EST-")
-    changes = {
-        "title": "Bigger heater",
-        "lines-0-unit_price": "2,000",
-        "valid_until": "2026-12-31",
-        "location": "",
-    }
     with acme.scope():
-        changes["valid_until"] = (clock.today("UTC").replace(day=1)).isoformat()
         number, last_day = the_estimate(sent).number, the_estimate(sent).valid_until
-    del changes["valid_until"]
+        assert last_day is not None
+        later = last_day + timedelta(days=9)
+    changes = {"title": "Bigger heater", "lines-0-unit_price": "2,000", "location": ""}
+    changes["valid_until"] = later.isoformat()
     details = write(office, page, **changes)
     for shown in (
         "Revision 2 is being written",
@@ -103,14 +99,15 @@ def test_the_customer_sees_the_old_one_until_the_new_one_is_sent(
     assert "Bigger heater" in after.text
     assert "being written" not in after.text
     shown = client.page(quote).text
-    assert "$2,625.01" not in shown
-    for words in ("Bigger heater", "$2,624.99", NOTE, "Changed: Water heater replacement."):
-        assert words in shown or words == "$2,624.99"
+    # 2,000.00 and 480.00, 7.25 % on the first.
+    for words in ("Bigger heater", "$2,625.00", NOTE, "Changed: Water heater replacement."):
+        assert words in shown
+    assert "The total is now $2,625.00. It was $2,464.13." in shown
     with acme.scope():
         estimate = the_estimate(sent)
         assert (estimate.number, estimate.current_revision) == (number, 2)
         assert [each.is_frozen for each in estimate.revisions] == [True, True]
-        assert estimate.location is None
+        assert (estimate.location, estimate.valid_until) == (None, later)
         assert (
             db.session.scalar(select(func.count(Message.id)).where(Message.template == "estimate_sent")) == 2
         )
@@ -234,6 +231,12 @@ def test_the_history_says_what_changed(acme: Company, office: PillarClient, sent
     assert "Reason 3" in rows[0]
     assert "Added: Extra 3." in rows[0]
     assert "Taken out: Extra 2." in rows[0] or "Added: Extra 2." in rows[1]
+
+
+def test_a_discount_and_a_deposit_are_changes_too(acme: Company, office: PillarClient, sent: str) -> None:
+    page = write(office, press(office, sent, "revise"), discount="10%", deposit="25%")
+    for sentence in ("The total is now $2,217.71. It was $2,464.13.", "The deposit changed."):
+        assert sentence in page.text
 
 
 def test_a_copy_has_everything_but_the_number(acme: Company, office: PillarClient, sent: str) -> None:

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 from sqlalchemy.sql import Select
 from wtforms import BooleanField, IntegerField
-from wtforms.validators import NumberRange, Optional, ValidationError
+from wtforms.validators import Optional, ValidationError
 
 from pillar.admin import formatters, navigation
 from pillar.admin.base import RowAction, SavedView, StaffModelView
 from pillar.admin.forms import AdminForm
-from pillar.http.forms import LineField, MoneyField, TextField
+from pillar.http.forms import Between, LineField, MoneyField, TextField
 from pillar.models.price_book import PriceBookItem
 from pillar.permissions import Permission
 from pillar.services import price_book
@@ -50,7 +50,7 @@ class ItemForm(AdminForm):
     manufacturer = LineField("Manufacturer", most=100)
     model = LineField("Model", most=100)
     warranty_months = IntegerField(
-        "Warranty in months", [Optional(), NumberRange(0, MAX_WARRANTY_MONTHS, _MONTHS)]
+        "Warranty in months", [Optional(), Between(0, MAX_WARRANTY_MONTHS, _MONTHS)]
     )
 
     def content(self) -> ItemInput:

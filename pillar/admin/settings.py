@@ -9,14 +9,13 @@ from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from wtforms import BooleanField, HiddenField, IntegerField, RadioField, SelectField
-from wtforms.validators import NumberRange
 
 from pillar.admin import navigation
 from pillar.admin.forms import AdminForm, add_error
 from pillar.admin.guard import StaffView
 from pillar.errors import RuleViolation
 from pillar.extensions import db
-from pillar.http.forms import EmailField, Filled, LineField, PhoneField, RateField, TextField
+from pillar.http.forms import Between, EmailField, Filled, LineField, PhoneField, RateField, TextField
 from pillar.models.tenant import OnAcceptance
 from pillar.money import TaxRounding
 from pillar.permissions import Permission
@@ -70,7 +69,7 @@ class CompanyForm(AdminForm):
     )
     estimate_valid_days = IntegerField(
         "Days an estimate is good for",
-        [Filled(), NumberRange(1, 365, "Type a number of days from 1 to 365.")],
+        [Filled(), Between(1, 365, "Type a number of days from 1 to 365.")],
     )
     default_terms = TextField("Terms on new estimates", most=20_000)
     on_acceptance = RadioField(

@@ -37,7 +37,7 @@ def measure_pages(world: World, *, is_quick: bool) -> Iterator[Figure]:
     """CPU per request of each page as a share of the floor's."""
     requests = 200 if is_quick else 1_000
     pages = [
-        Page("quote_page", world.quote_path, 0.5, {}),
+        Page("quote_page", world.quote_path, 0.6, {}),
         Page("portal_home", world.portal_path, 0.4, {}),
         Page("admin_list", "/admin/customers/", 0.0, world.staff_headers),
     ]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from wtforms import SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import Length, StopValidation
+from wtforms.validators import Length, NumberRange, StopValidation
 from wtforms.widgets import CheckboxInput, EmailInput, TelInput
 
 from pillar import emails, money, phones
@@ -35,6 +35,17 @@ class Filled:
             raise StopValidation
         if field.data is None or field.data in ("", []):
             raise StopValidation(self.sentence)
+
+
+class Between(NumberRange):
+    """A range of whole numbers. WTForms' own ends in an OverflowError on a number that no float can hold."""
+
+    def __call__(self, form: Any, field: Any) -> None:
+        """Check one field."""
+        try:
+            super().__call__(form, field)
+        except OverflowError:
+            raise StopValidation(self.message) from None
 
 
 class AtMost(Length):

@@ -22,7 +22,7 @@ from pillar.models.tenant import Tenant
 from pillar.offer import Choice
 from pillar.public.choice_form import CHOICE, asked_selection, posted_choice, selection_of, shows_total
 from pillar.public.quote_page import Opened, address_with_choice, draw, open_quote
-from pillar.public.sign_form import SignForm
+from pillar.public.sign_form import BlankForm, SignForm
 from pillar.services import acceptance, quotes
 from pillar.signature_image import draw_png, read_strokes
 
@@ -42,16 +42,14 @@ _OTHER_TOTAL = "This is the total for what you chose. Please read it again befor
 def show(token: str) -> ResponseReturnValue:
     """The estimate, with the form to sign it while it is open; an option and add-ons may be named."""
     opened = open_quote(token)
-    form = SignForm(formdata=None)
     if not request.args.keys() <= CHOICE:
         # Without a script the whole form comes with "Update total": the address keeps only the choice.
         return redirect(address_with_choice(token, request.args), 303)
     try:
-        return draw(opened, opened.view(asked_selection(request.args)), form)
+        return draw(opened, opened.view(asked_selection(request.args)), BlankForm())
     except RuleViolation as violation:
         # An older address may name what a newer revision no longer has.
-        form.notice = violation.message
-        return draw(opened, opened.view(), form), 422
+        return draw(opened, opened.view(), BlankForm(violation.message)), 422
 
 
 @bp.post("/quote/<token:token>/approval")
@@ -170,12 +168,10 @@ def _signing(form: SignForm, choice: Choice | None) -> acceptance.Signing | None
 def _changed(opened: Opened, selection: quotes.Selection | None = None) -> ResponseReturnValue:
     """409 with the offer as it stands now: nothing is signed against something unseen."""
     with reading(db.session):
-        opened, form = opened.reload(), SignForm(formdata=None)
+        opened = opened.reload()
         quote = _view_if_there(opened, selection)
         # A closed offer says so itself.
-        if quote.can_sign:
-            form.notice = _CHANGED
-        return draw(opened, quote, form), 409
+        return draw(opened, quote, BlankForm(_CHANGED if quote.can_sign else "")), 409
 
 
 def _another_total(opened: Opened, form: SignForm, choice: Choice) -> ResponseReturnValue:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from flask import abort, g, make_response, render_template, request, url_for
 from flask_wtf import FlaskForm
+from flask_wtf.csrf import generate_csrf
 from werkzeug.datastructures import MultiDict
 
 from pillar.extensions import db
@@ -15,10 +16,11 @@ from pillar.http import sessions
 from pillar.http.scope import acting, enter_company
 from pillar.models.estimate import SIGNED, Estimate
 from pillar.public.choice_form import CHOICE
-from pillar.public.sign_form import SignForm
+from pillar.public.sign_form import BlankForm, SignForm
 from pillar.services import quotes, replies
 from pillar.services.branding import CompanyProfile
 from pillar.services.quotes import Quote, Selection
+from pillar.text import clean_line
 from pillar.tokens import public_id
 
 
@@ -59,13 +61,13 @@ def open_quote(token: str) -> Opened:
     return Opened(token, company, estimate, estimate_id, is_preview)
 
 
-def draw(opened: Opened, quote: Quote, form: SignForm, reply: FlaskForm | None = None) -> str:
+def draw(opened: Opened, quote: Quote, form: SignForm | BlankForm, reply: FlaskForm | None = None) -> str:
     """The page. `form` and `reply` carry what was typed and what is wrong with it."""
-    form.show(quote)
     return render_template(
         "public/quote.html",
         quote=quote,
         form=form,
+        strokes=clean_line(form.strokes.data or ""),
         reply=reply,
         company=opened.company,
         **_addresses(opened, quote),
@@ -81,12 +83,14 @@ def address_with_choice(token: str, values: MultiDict[str, str]) -> str:
 
 
 def _addresses(opened: Opened, quote: Quote) -> dict[str, str]:
-    show_url = url_for("public.quote.show", token=opened.token)
+    """Where the page's forms and its script send what, and the token that they send along."""
+    show_url = f"/quote/{opened.token}"
     choice = [("option", quote.choice.option_key), *(("addon", key) for key in quote.choice.addon_keys)]
     return {
         "show_url": show_url,
         "choice_query": f"?{urlencode(choice)}" if quote.tiers or quote.addons else "",
         "action_url": f"{show_url}/approval",
+        "csrf": generate_csrf(),
         "seen_url": "" if opened.is_preview else f"{show_url}/seen",
     }
 

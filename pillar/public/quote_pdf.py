@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from flask import Blueprint, Response, abort, g, make_response, render_template, url_for
+from flask import Blueprint, Response, make_response, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from pillar.database import reading
 from pillar.extensions import db
 from pillar.http.access import PUBLIC, needs
 from pillar.http.limits import client_and_document, limiter
-from pillar.http.scope import acting, enter_company
-from pillar.models.estimate import Estimate
 from pillar.public.quote import limit_misses
+from pillar.public.quote_page import open_quote
 from pillar.services import certificates, estimate_pdf, quotes
 from pillar.services.branding import CompanyProfile
 
@@ -31,7 +30,8 @@ _AGAIN_SECONDS = 5
 def download(token: str) -> ResponseReturnValue:
     """The stored paper of a signed estimate; any other is typeset now, after the reading is over."""
     with reading(db.session):
-        company, estimate = _open(token)
+        opened = open_quote(token)
+        company, estimate = opened.company, opened.estimate
         signature = quotes.signature_of(estimate)
         paper = estimate_pdf.describe(estimate, company)
         name = estimate_pdf.file_name(estimate, is_signed=signature is not None)
@@ -44,16 +44,6 @@ def download(token: str) -> ResponseReturnValue:
         # Somebody changed the stored paper: what is handed out instead says so on every page.
         return _file(paper.stamped().typeset(), name)
     return _file(stored.pdf, name)
-
-
-def _open(token: str) -> tuple[CompanyProfile, Estimate]:
-    found = quotes.find_by_token(db.session(), token)
-    if found is None:
-        abort(HTTPStatus.NOT_FOUND)
-    tenant_id, version, estimate_id = found
-    company = enter_company(tenant_id, version)
-    g.actor = acting("link", token[:6])
-    return company, quotes.load(db.session(), estimate_id)
 
 
 def _file(pdf: bytes, name: str) -> Response:

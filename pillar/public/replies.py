@@ -17,7 +17,7 @@ from pillar.public.choice_form import asked_selection
 from pillar.public.quote import limit_misses
 from pillar.public.quote_page import Opened, address_with_choice, draw, open_quote
 from pillar.public.reply_forms import AskForm, DeclineForm, ReplyForm, UpdateForm
-from pillar.public.sign_form import SignForm
+from pillar.public.sign_form import BlankForm
 from pillar.services import replies, views
 from pillar.services.quotes import Quote
 
@@ -126,9 +126,7 @@ def _dry_run(opened: Opened, form: ReplyForm) -> ResponseReturnValue:
 def _again(opened: Opened, reply: ReplyForm) -> str:
     """The page with the form as it was typed, and the choice as it was made."""
     quote = _view(opened)
-    sign = SignForm(formdata=None)
-    sign.notice = reply.notice if quote.can_sign else ""
-    return draw(opened, quote, sign, reply)
+    return draw(opened, quote, BlankForm(reply.notice if quote.can_sign else ""), reply)
 
 
 def _view(opened: Opened) -> Quote:

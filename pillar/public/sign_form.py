@@ -51,7 +51,7 @@ class SignForm(FlaskForm):
     """What the customer fills in; `revision` and `content_hash` say what they saw."""
 
     method = RadioField(choices=[("draw", "Draw"), ("type", "Type")], validate_choice=False)
-    strokes = HiddenField(filters=[lambda value: clean_line(value or "")])
+    strokes = HiddenField()
     signer_name = StringField("Your full name", filters=[lambda value: clean_line(value or "")])
     consent = BooleanField()
     revision = HiddenField()

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 CONNECT_SECONDS = 0.25
 ANSWER_SECONDS = 0.5
 PAUSE_SECONDS = 3.0
-FAILED_JOB_SECONDS = 600
+JOB_SECONDS = 86_400
 # By name: rq finds the function when the job runs.
 _PERFORM = "pillar.tasks.registry.perform"
 
@@ -98,8 +98,9 @@ class Doorbell:
                     _PERFORM,
                     args=(call.task, call.tenant_id, call.row_id),
                     timeout=call.time_limit,
+                    # A worker that is killed leaves the job behind; the row is rung for again under another name.
+                    ttl=JOB_SECONDS,
                     result_ttl=0,
-                    failure_ttl=FAILED_JOB_SECONDS,
                     job_id=call.job_id(),
                     description=call.task,
                 )

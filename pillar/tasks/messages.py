@@ -23,6 +23,8 @@ _TRIES, _PAUSE_SECONDS = 3, 1.0
 def deliver_message(message_id: int) -> None:
     """Claim, commit, hand over, record, commit. Any number of workers may try; one gets the claim."""
     config: Config = current_app.config["PILLAR_CONFIG"]
+    # While the lease is ours nobody else writes this row, so it need not be read again to be recorded.
+    db.session().expire_on_commit = False
     lease = Message.claim(db.session(), message_id, config.lease_seconds)
     if lease is None:
         return

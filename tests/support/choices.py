@@ -44,3 +44,9 @@ def choose(client: PillarClient, token: str, **chosen: Any) -> Page:
     assert button["formmethod"] == "get"
     sent = form.filled("Update total", **chosen)
     return client.page(str(button["formaction"]), query_string=sent, follow=True)
+
+
+def sign(client: PillarClient, page: Page, **typed: Any) -> Page:
+    """Press Approve and sign."""
+    values = {"signer_name": "John Mitchell", "consent": True, **typed}
+    return client.submit(page.form("#sign form"), "Approve and sign", **values)

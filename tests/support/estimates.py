@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, func, inspect, select, text
 
 from pillar.extensions import db
 from pillar.models import Estimate, Tenant
@@ -25,6 +27,16 @@ LINES = (
 TAX_PPM = 72_500
 TOTAL = "$2,464.13"
 TOTAL_CENTS = 2_464_13
+
+# What quote.js posts for a signature, and for a slip of the finger.
+STROKES = json.dumps(
+    {
+        "width": 340,
+        "height": 176,
+        "strokes": [[[30 + 4 * n, 88 + 50 * math.sin(n / 3), 16 * n] for n in range(70)]],
+    }
+)
+DOT = json.dumps({"width": 340, "height": 176, "strokes": [[[100, 80, 0], [103, 81, 20]]]})
 
 
 def draft(company: Company, tenant: Tenant, **overrides: Any) -> Estimate:
@@ -90,3 +102,58 @@ def counting() -> Iterator[list[str]]:
         yield seen
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
+
+
+def the_estimate(company: Company, public_id: str) -> dict[str, Any]:
+    """What is stored, as plain values."""
+    with company.scope():
+        row = db.session.scalars(select(Estimate).where(Estimate.public_id == public_id)).one()
+        revision = row.revisions[-1]
+        return {
+            "status": row.status.value,
+            "number": row.number,
+            "title": row.title,
+            "token": row.public_token,
+            "valid_until": row.valid_until,
+            "contact": row.contact and row.contact.public_id,
+            "location": row.location and row.location.public_id,
+            "total": row.total_cents,
+            "tax_ppm": revision.tax_rate_ppm,
+            "lines": [
+                (line.description, line.quantity_thousandths, line.unit_price_cents, line.is_taxable)
+                for line in revision.options[0].lines
+            ],
+            "document": revision.document,
+        }
+
+
+def count(company: Company, model: type[Any]) -> int:
+    """How many of them a company has."""
+    with company.scope():
+        return db.session.scalar(select(func.count()).select_from(model)) or 0
+
+
+def details(office: PillarClient, public_id: str) -> Page:
+    return office.page(f"/admin/estimates/{public_id}")
+
+
+def press(office: PillarClient, public_id: str, action: str, **typed: Any) -> Page:
+    """Press a button of the estimate's page and read the page it leads to."""
+    page = details(office, public_id)
+    done = office.submit(page.form(f'form[action$="/{action}"]'), **typed)
+    assert done.status == 303, done
+    return office.follow(done)
+
+
+def only(model: type[Any]) -> Any:
+    """The only row of a model. Read what you need of it inside this company's scope."""
+    return db.session.scalars(select(model)).one()
+
+
+def everything() -> dict[str, int]:
+    """How many rows each table has."""
+    with db.engine.connect() as connection:
+        return {
+            table: connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0
+            for table in inspect(db.engine).get_table_names()
+        }
