@@ -170,16 +170,17 @@ def _as_typed(values: Any, name: str = "") -> dict[str, str]:
     return {name: values}
 
 
+@pytest.mark.parametrize("examples", [100 * FUZZ, pytest.param(100 * max(FUZZ, 50), marks=pytest.mark.soak)])
 @pytest.mark.parametrize("rounding", list(TaxRounding))
 def test_builder_document_and_offer_agree_to_the_cent(
-    acme: Company, office: PillarClient, rounding: TaxRounding
+    acme: Company, office: PillarClient, rounding: TaxRounding, examples: int
 ) -> None:
     with acme.scope() as tenant:
         tenant.tax_rounding = rounding
         db.session.commit()
     token = str(writing(office, acme).values()["csrf_token"])
 
-    @settings(max_examples=100 * FUZZ, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(_drafts)
     def check(drafted: dict[str, Any]) -> None:
         with acme.scope() as tenant:

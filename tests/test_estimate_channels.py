@@ -144,15 +144,6 @@ def test_a_way_that_is_none_is_refused(acme: Company, sms: FakeSms, bell: Bell, 
     assert sent_by(acme) == []
 
 
-def broken_template(company: Company) -> None:
-    with company.scope():
-        message = texts()[0]
-        message.body_text = ""
-        message.status, message.failure_category = S.FAILED, FailureCategory.TEMPLATE
-        message.finish()
-        db.session.commit()
-
-
 def portal_off(_company: Company) -> None:
     current_company().portal_enabled = False
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import Page as BrowserPage
 
 from pillar.extensions import db
-from pillar.models.message import Channel, MessageStatus
+from pillar.models import Message
+from pillar.models.consent import ConsentSource
+from pillar.models.message import Channel, FailureCategory, MessageStatus
 from pillar.models.phone_number import Registration
 from pillar.permissions import Role
-from pillar.services import phone_numbers
-from tests.support.cast import Company
+from pillar.services import consent, phone_numbers
+from pillar.services.consent import Said
+from tests.support import estimates as making
+from tests.support.browser import axe
+from tests.support.cast import PASSWORD, Company
 from tests.support.client import PillarClient
-from tests.support.texts import SENDER, FakeSms
+from tests.support.mail import Bell
+from tests.support.texts import JOHN, SENDER, FakeSms, give_sender, saved_text
 
-S = MessageStatus
-BOTH = (Channel.EMAIL, Channel.SMS)
 SignIn = Callable[..., PillarClient]
 
 
@@ -68,3 +73,30 @@ def test_a_number_that_cannot_be_is_told(
     assert page.status == 422
     assert sentence in page.text
     assert page.one('[name="number"]')["value"] == typed["number"]
+
+
+@pytest.mark.browser
+@pytest.mark.only_on("sqlite", "what the browser does is the same on both")
+def test_the_pages_about_texts_are_readable_by_everyone(
+    acme: Company, sms: FakeSms, bell: Bell, desk: BrowserPage
+) -> None:
+    give_sender(acme, registration=Registration.SUBMITTED)
+    draft = making.make_draft(acme)
+    failed = saved_text(acme, status=MessageStatus.FAILED, failure_category=FailureCategory.REGISTRATION)
+    with acme.scope():
+        consent.opt_out(JOHN, Channel.SMS, Said(ConsentSource.STAFF))
+        public_id = db.session.get_one(Message, failed).public_id
+        db.session.commit()
+    desk.goto("/admin/sign-in")
+    desk.get_by_label("Email").fill(acme.staff[Role.ADMIN].email)
+    desk.get_by_label("Password").fill(PASSWORD)
+    desk.get_by_role("button", name="Sign in").click()
+    for path in (
+        "/admin/settings/phone-numbers/",
+        "/admin/webhooks/",
+        f"/admin/estimates/{draft}",
+        f"/admin/customers/{acme.customer.public_id}",
+        f"/admin/outbox/{public_id}",
+    ):
+        desk.goto(path)
+        assert axe(desk) == [], path

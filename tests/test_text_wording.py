@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pillar import gsm7
 from pillar.extensions import db
-from pillar.models.message import Channel, FailureCategory, MessageStatus
+from pillar.models.message import FailureCategory, MessageStatus
 from pillar.services.texts import Reader, compose_text, render_text
 from tests.support.cast import Company
-from tests.support.client import PillarClient
 from tests.support.texts import JOHN, FakeSms
 
 S = MessageStatus
-BOTH = (Channel.EMAIL, Channel.SMS)
-SignIn = Callable[..., PillarClient]
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,10 @@ from pillar.services.phone_numbers import SenderInput, save_sender
 from pillar.services.quiet_hours import quiet_until
 from tests.support.bed import Bed, inside
 from tests.support.cast import Company
-from tests.support.client import PillarClient
 from tests.support.mail import delivered, make_due
 from tests.support.texts import JOHN, RIVAL_SENDER, SENDER, FakeSms, give_sender, saved_text
 
 S = MessageStatus
-BOTH = (Channel.EMAIL, Channel.SMS)
-SignIn = Callable[..., PillarClient]
 
 
 def test_a_text_goes_from_the_companys_number(acme: Company, sms: FakeSms) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pillar import clock
 from pillar.extensions import db
 from pillar.http.access import PUBLIC, needs
-from pillar.services import heartbeats
+from pillar.services import heartbeats, webhook_intake
 
 log = structlog.get_logger()
 bp = Blueprint("health", __name__)
@@ -73,5 +73,7 @@ def _details(schema: str, silent: list[str]) -> dict[str, object]:
         "schema": schema,
         "newest_schema": newest_schema(),
         "silent": silent,
+        # What vendors told us that is no company's: a number or an account that was set up wrongly.
+        "stray_webhooks": webhook_intake.stray_count(db.session()),
         "seconds_since_sign": {kind: round((now - at).total_seconds()) for kind, at in signs.items()},
     }

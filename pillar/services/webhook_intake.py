@@ -14,8 +14,9 @@ from typing import Any
 
 import structlog
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from pillar import clock
 from pillar.config import Config
@@ -102,6 +103,11 @@ def take_sendgrid(events: Sequence[Mapping[str, Any]]) -> None:
         by_tenant.setdefault(owners.get(_names(event)), []).append(_sendgrid(event))
     for tenant_id, told in by_tenant.items():
         _keep(tenant_id, told)
+
+
+def stray_count(session: Session) -> int:
+    """How many genuine events named nothing of any company."""
+    return session.scalar(select(func.count(StrayWebhook.id))) or 0
 
 
 def _twilio(fields: Mapping[str, str], event_id: str, kind: str, sid: str) -> Told:
