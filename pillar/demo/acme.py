@@ -10,6 +10,7 @@ from flask import current_app
 from pillar import clock
 from pillar.config import Config
 from pillar.demo.logo import flame
+from pillar.demo.price_book import fill_price_book
 from pillar.demo.scenes import at, line, make_customer, send, sign
 from pillar.models.customer import Customer, CustomerKind
 from pillar.models.tenant import Tenant
@@ -25,6 +26,7 @@ def fill_acme(tenant: Tenant) -> None:
     """Everything of the sample that belongs to Acme."""
     update_brand(tenant, logo_key=store_logo(_data_dir(), tenant.public_id, flame(tenant.primary_color)))
     with clock.travel_to(at(2026, 2, 4, 15, 0)):
+        fill_price_book()
         john = _john()
     _water_heater(tenant, john)
     _open_estimates(tenant, john)
