@@ -35,7 +35,7 @@ test: dev ## the whole suite from a fresh clone (ARGS="tests/test_x.py -k name")
 
 soak: dev ## the long tests: fuzz x 100, kill -9, parallel
 	@tools/assets.sh test
-	@PILLAR_SOAK=1 PILLAR_FUZZ=100 $(BIN)/pytest -n 2 -m soak $(ARGS)
+	@PILLAR_SOAK=1 PILLAR_FUZZ=100 $(BIN)/pytest -n 2 -m "soak or scales" $(ARGS)
 
 lint: dev ## style, format and types
 	@$(BIN)/ruff check .

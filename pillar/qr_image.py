@@ -14,9 +14,7 @@ def svg(text: str) -> str:
     code.add_data(text)
     rows = code.get_matrix()
     side = len(rows)
-    path = "".join(
-        f"M{x} {y}.5h{length}" for y, row in enumerate(rows) for x, length in _dark_runs(row)
-    )
+    path = "".join(f"M{x} {y}.5h{length}" for y, row in enumerate(rows) for x, length in _dark_runs(row))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" shape-rendering="crispEdges">'
         f'<path stroke="currentColor" d="{path}"/></svg>'

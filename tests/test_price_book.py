@@ -81,9 +81,7 @@ def test_an_item_is_written_found_changed_and_deleted(acme: Company, manager: Pi
     with acme.scope():
         assert stored(acme, public_id) is None
         actions = db.session.scalars(
-            select(AuditEvent.action)
-            .where(AuditEvent.action.like("price_book.%"))
-            .order_by(AuditEvent.n)
+            select(AuditEvent.action).where(AuditEvent.action.like("price_book.%")).order_by(AuditEvent.n)
         ).all()
     assert actions == [f"price_book.item_{what}" for what in ("created", "changed", "deleted")]
 

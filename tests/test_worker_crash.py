@@ -62,6 +62,7 @@ def test_a_message_is_sent_at_once(posting: Processes, acme: Company, sendgrid: 
     wait_until(lambda: all_sent(acme, 1))
 
 
+@pytest.mark.scales
 def test_killed_workers_lose_nothing_and_repeat_at_most_one_each(
     posting: Processes, acme: Company, sendgrid: SendGrid
 ) -> None:

@@ -62,15 +62,15 @@ class StaffModelView(Guarded, ListPage, ModelView):
 
     def create(self, form: Any) -> Any:
         """Call the service that makes one, and return it. The base commits."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} makes none of {form!r}")
 
     def update(self, form: Any, model: Any) -> None:
         """Call the service that changes it. The base commits."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} changes no {model!r} by {form!r}")
 
     def delete(self, model: Any) -> None:
         """Call the service that removes it. The base commits."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} removes no {model!r}")
 
     def details_context(self, _model: Any) -> dict[str, Any]:
         """Further variables of the details page."""

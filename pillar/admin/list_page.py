@@ -64,7 +64,7 @@ class ListPage:
 
     def search(self, query: Select[Any], term: str) -> Select[Any]:
         """Narrow the list to what matches; asked only when `search_hint` is set. Use the search index."""
-        raise NotImplementedError(term)
+        raise TypeError(f"{type(self).__name__} cannot narrow {query} by {term!r}")
 
     def row_title(self, row: Any) -> str:
         """The name of one row, for headings and labels."""

@@ -51,9 +51,7 @@ def measure_pages(world: World, *, is_quick: bool) -> Iterator[Figure]:
         yield _figure(page, costs["floor"], costs[page.name])
 
 
-def _turns(
-    floor: Server, product: Server, pages: list[Page], requests: int, turns: int
-) -> dict[str, float]:
+def _turns(floor: Server, product: Server, pages: list[Page], requests: int, turns: int) -> dict[str, float]:
     """Middle CPU milliseconds per request, each turn measuring everything once."""
     seen: dict[str, list[float]] = {name: [] for name in ("floor", *(page.name for page in pages))}
     for _ in range(turns):

@@ -124,10 +124,10 @@ class _ReadField(LineField):
         return "" if self.data is None else self._shown(self.data)
 
     def _read(self, typed: str) -> Any:
-        raise NotImplementedError(typed)
+        raise TypeError(f"{type(self).__name__} cannot read {typed!r}")
 
     def _shown(self, value: Any) -> str:
-        raise NotImplementedError(value)
+        raise TypeError(f"{type(self).__name__} cannot show {value!r}")
 
 
 class MoneyField(_ReadField):

@@ -125,9 +125,7 @@ def duplicate_estimate(estimate: Estimate) -> Estimate:
     return copy
 
 
-def resend_estimate(
-    tenant: Tenant, estimate: Estimate, channels: Collection[Channel] = ()
-) -> list[Message]:
+def resend_estimate(tenant: Tenant, estimate: Estimate, channels: Collection[Channel] = ()) -> list[Message]:
     """Send the same link again, as it went the last time or as asked (7: a resend never kills an earlier link)."""
     if not estimate.has_live_link or estimate.status not in {
         EstimateStatus.SENT,
@@ -202,6 +200,4 @@ def _check_whole(revision: EstimateRevision) -> None:
     for option in revision.options:
         if not option.lines:
             name = f" to {option.label}" if option.label else ""
-            raise NotSendable(
-                FailureCategory.MISSING_OPTIONS, f"Add at least one line{name} before sending."
-            )
+            raise NotSendable(FailureCategory.MISSING_OPTIONS, f"Add at least one line{name} before sending.")
