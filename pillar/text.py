@@ -41,5 +41,6 @@ def fold(value: str) -> str:
     """Lower case without accents: how search compares words."""
     if value.isascii():
         return value.lower()
-    decomposed = unicodedata.normalize("NFKD", value.casefold())
+    # Taken apart before and after: some signs hold capitals (℠), and some small letters come apart only then.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", value).casefold())
     return "".join(char for char in decomposed if not unicodedata.combining(char))

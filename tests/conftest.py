@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from pillar.permissions import Role
@@ -22,6 +24,10 @@ from tests.support.machine import RunFolder, abandoned_folders
 from tests.support.mail import bell, mail  # noqa: F401 - fixtures
 from tests.support.processes import Processes, Valkey
 from tests.support.texts import hooks, sms  # noqa: F401 - fixtures
+
+# The suite tries the same examples every time, so that a red run is about the change; `make soak` tries new ones.
+settings.register_profile("suite", derandomize="PILLAR_FUZZ" not in os.environ, deadline=None)
+settings.load_profile("suite")
 
 _RUN = pytest.StashKey[RunFolder]()
 _FOLDER = pytest.StashKey[Path]()
