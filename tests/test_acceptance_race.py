@@ -27,7 +27,6 @@ from pillar.database import reading
 from pillar.errors import PillarError
 from pillar.extensions import db
 from pillar.models import Estimate, Job, Message, Notification, Signature
-from pillar.models.signature import SignatureMethod
 from pillar.permissions import Role
 from pillar.services import acceptance, quotes
 from pillar.services.acceptance import Signing
@@ -104,19 +103,7 @@ def _answers(process: subprocess.Popen[str]) -> list[list[Any]]:
 @pytest.fixture
 def estimate(acme: Company) -> tuple[int, Signing]:
     """A sent estimate, and what everybody posts."""
-    with acme.scope() as tenant:
-        row = making.sent(acme, tenant)
-        db.session.commit()
-        revision = row.revision
-        signing = Signing(
-            revision=revision.n,
-            content_hash=revision.content_hash,
-            method=SignatureMethod.TYPE,
-            signer_name="John Mitchell",
-            ip="198.51.100.24",
-            user_agent="test",
-        )
-        return row.id, signing
+    return making.ready_to_sign(acme)
 
 
 def all_at_once(app: Flask, company: Company, estimate_id: int, signing: Signing) -> Counter[str]:

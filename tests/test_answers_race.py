@@ -24,7 +24,6 @@ from pillar.extensions import db
 from pillar.models import Estimate, Job, Signature
 from pillar.models.estimate import EstimateStatus
 from pillar.models.estimate_replies import ReplyKind
-from pillar.models.signature import SignatureMethod
 from pillar.models.tenant import Tenant
 from pillar.services import acceptance, estimates, replies
 from pillar.services.acceptance import Signing
@@ -84,27 +83,11 @@ def all_at_once(app: Flask, company: Company, estimate_id: int, signing: Signing
         return set(pool.map(one, ACTS)) - {""}
 
 
-def offer(company: Company) -> tuple[int, Signing]:
-    with company.scope() as tenant:
-        row = making.sent(company, tenant)
-        db.session.commit()
-        revision = row.revision
-        signing = Signing(
-            revision=revision.n,
-            content_hash=revision.content_hash,
-            method=SignatureMethod.TYPE,
-            signer_name="John Mitchell",
-            ip="198.51.100.24",
-            user_agent="test",
-        )
-        return row.id, signing
-
-
 @pytest.mark.scales
 def test_one_winner_and_what_is_signed_is_what_was_shown(app: Flask, acme: Company) -> None:
     endings: Counter[EstimateStatus] = Counter()
     for _ in range(ROUNDS):
-        estimate_id, signing = offer(acme)
+        estimate_id, signing = making.ready_to_sign(acme)
         done = all_at_once(app, acme, estimate_id, signing)
         db.session.rollback()
         with acme.scope():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from pillar import clock
 from pillar.extensions import db
@@ -21,18 +21,6 @@ def notify(staff: StaffUser, kind: str, title: str, link: str, *, key: str) -> N
     )
     db.session.add(alert)
     return alert
-
-
-def unread_count(staff: StaffUser) -> int:
-    """How many alerts wait, for the bell."""
-    return (
-        db.session.scalar(
-            select(func.count(Notification.id)).where(
-                Notification.staff_id == staff.id, Notification.read_at.is_(None)
-            )
-        )
-        or 0
-    )
 
 
 def recent(staff: StaffUser, limit: int = 50) -> list[Notification]:

@@ -13,7 +13,9 @@ from sqlalchemy import event, func, inspect, select, text
 
 from pillar.extensions import db
 from pillar.models import Estimate, Tenant
+from pillar.models.signature import SignatureMethod
 from pillar.services import estimates
+from pillar.services.acceptance import Signing
 from pillar.services.estimate_draft import EstimateInput, LineInput
 from tests.support.cast import Company
 from tests.support.client import PillarClient
@@ -59,6 +61,23 @@ def sent(company: Company, tenant: Tenant, **overrides: Any) -> Estimate:
     estimate = draft(company, tenant, **overrides)
     estimates.send_estimate(tenant, estimate)
     return estimate
+
+
+def ready_to_sign(company: Company) -> tuple[int, Signing]:
+    """A saved, sent estimate's row id, and what somebody who saw it posts."""
+    with company.scope() as tenant:
+        row = sent(company, tenant)
+        db.session.commit()
+        revision = row.revision
+        signing = Signing(
+            revision=revision.n,
+            content_hash=revision.content_hash,
+            method=SignatureMethod.TYPE,
+            signer_name="John Mitchell",
+            ip="198.51.100.24",
+            user_agent="test",
+        )
+        return row.id, signing
 
 
 def make_draft(company: Company, **overrides: Any) -> str:
