@@ -10,7 +10,7 @@ from pillar.config import Config
 from pillar.database import engine_options, prepare_engine
 from pillar.extensions import csrf, db, login_manager, migrate
 from pillar.gateways import Gateways
-from pillar.http import access, assets, errors, headers, health, limits, scope, sessions, templating
+from pillar.http import access, assets, errors, headers, health, limits, realms, scope, templating
 from pillar.http.converters import CONVERTERS
 from pillar.sealed import DataKeys
 from pillar.tasks import outbox
@@ -47,7 +47,7 @@ def _bind_extensions(app: Flask, config: Config) -> None:
     app.before_request(scope.begin_request)
     csrf.init_app(app)
     login_manager.init_app(app)
-    sessions.init_app(app)
+    realms.init_app(app)
     limits.init_app(app, config)
     app.before_request(access.enforce)
 

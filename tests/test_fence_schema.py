@@ -38,6 +38,10 @@ GLOBAL_UNIQUES = {
     ("staff_user", ("email",)),
     ("staff_token", ("token_hash",)),
     ("sign_in_session", ("token_hash",)),
+    ("sign_in_link", ("token_hash",)),
+    ("portal_session", ("token_hash",)),
+    ("personal_link", ("public_id",)),
+    ("tenant", ("custom_host",)),
     ("estimate", ("public_token",)),
     ("signature", ("certificate_id",)),
 }

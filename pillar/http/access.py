@@ -9,9 +9,12 @@ from flask import Flask, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from pillar.http import portal_sessions
 from pillar.permissions import Permission
 
 PUBLIC: Final = "public"
+# A page of the portal for a customer who signed in there.
+CUSTOMER: Final = "customer"
 _REGISTRY = "pillar.needs"
 
 Need = Permission | str
@@ -19,7 +22,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def needs(need: Need) -> Callable[[View], View]:
-    """Mark a view with the permission it takes, or `PUBLIC`. Marking does nothing by itself."""
+    """Mark a view with the permission it takes, `CUSTOMER` or `PUBLIC`. Marking does nothing by itself."""
 
     def mark(view: View) -> View:
         view.needs = need  # type: ignore[attr-defined]
@@ -51,6 +54,8 @@ def enforce() -> ResponseReturnValue | None:
     if need is None:
         abort(404)
     user: Any = current_user
+    if need == CUSTOMER:
+        return portal_sessions.admit(user if user.is_authenticated else None)
     if not user.is_authenticated:
         return _to_sign_in()
     if not user.may(need):

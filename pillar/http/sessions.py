@@ -1,6 +1,6 @@
 """Signed-in browsers of the office: one row each, found by the hash of a cookie (SAFETY: Sessions and roles).
 
-Flask-Login only asks here who is asking; its own session cookie and "remember me" are not used.
+Flask-Login asks `pillar.http.realms`, which asks here for the office's pages.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from flask import Flask, Request, after_this_request, current_app, g, request, session
+from flask import Request, after_this_request, current_app, g, request, session
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response
@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from pillar import clock
 from pillar.config import Config
 from pillar.database import writing
-from pillar.extensions import db, login_manager
+from pillar.extensions import db
 from pillar.http.scope import acting, client_address, enter_company, user_agent
 from pillar.models.staff import SignInSession, StaffStatus, StaffUser
 from pillar.models.tenant import Tenant, TenantStatus
@@ -41,12 +41,6 @@ class SignedIn:
 
     token_hash: str
     company_requires_totp: bool
-
-
-def init_app(_app: Flask) -> None:
-    """Let Flask-Login ask here."""
-    login_manager.session_protection = None
-    login_manager.request_loader(find_staff)
 
 
 def cookie_name(base: str) -> str:

@@ -22,6 +22,7 @@ from pillar.models.job import Job
 from pillar.models.message import Message
 from pillar.models.numbers import NumberSequence
 from pillar.models.phone_number import PhoneNumber
+from pillar.models.portal import LookupRequest, PersonalLink, PortalSession, SignInLink
 from pillar.models.price_book import PriceBookItem
 from pillar.models.processes import Heartbeat, PeriodicRun
 from pillar.models.signature import Signature
@@ -52,15 +53,19 @@ __all__ = [
     "ImportRow",
     "InternalNote",
     "Job",
+    "LookupRequest",
     "Message",
     "Notification",
     "NumberSequence",
     "PeriodicRun",
+    "PersonalLink",
     "Phone",
     "PhoneNumber",
+    "PortalSession",
     "PriceBookItem",
     "RecoveryCode",
     "ServiceLocation",
+    "SignInLink",
     "SignInSession",
     "Signature",
     "SignedPdf",

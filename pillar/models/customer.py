@@ -171,6 +171,13 @@ class Contact(Identified, PublicId, TenantOwned, Stamped, SoftDeleted, Versioned
     email: Mapped[str] = mapped_column(String(254), default="")
     language: Mapped[str] = mapped_column(String(10), default="en")
     portal_access: Mapped[PortalAccess] = mapped_column(enum_type(PortalAccess), default=PortalAccess.FULL)
+    # Empty until the person sets one in My profile (1.6).
+    password_hash: Mapped[str] = mapped_column(String(200), default="")
+    last_signed_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    # Flask-Login's side of a user, for the portal's realm.
+    is_authenticated = True
+    is_anonymous = False
 
     phones: Mapped[list[Phone]] = has_many(
         "Phone",
@@ -186,6 +193,19 @@ class Contact(Identified, PublicId, TenantOwned, Stamped, SoftDeleted, Versioned
     )
 
     __table_args__: Any = (*tenant_keys(), Index(None, "tenant_id", "email"))
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this person may use the portal now."""
+        return self.portal_access is PortalAccess.FULL and self.deleted_at is None
+
+    def get_id(self) -> str:
+        """The typed id for Flask-Login: a contact is never a member of the staff."""
+        return f"contact:{self.id}"
+
+    def may(self, _permission: object) -> bool:
+        """Nothing in the office."""
+        return False
 
     @property
     def phone(self) -> Phone | None:

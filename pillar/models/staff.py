@@ -142,6 +142,8 @@ class SignInSession(Identified, TenantOwned, Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # When the person last gave the password again, before something that cannot be taken back.
+    stepped_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ip: Mapped[str] = mapped_column(String(45), default="")
     user_agent: Mapped[str] = mapped_column(String(300), default="")
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, CheckConstraint, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, validates
 
 from pillar import clock
 from pillar.errors import RuleViolation
 from pillar.extensions import Model
-from pillar.models.base import HasStatus, Identified, PublicId, Stamped, enum_type
+from pillar.models.base import HasStatus, Identified, PublicId, Stamped, UtcDateTime, enum_type
 from pillar.money import TaxRounding
 
 SLUG = re.compile(r"[a-z0-9-]{3,40}")
@@ -41,6 +41,20 @@ class OnAcceptance(StrEnum):
 
     CREATE_JOB = "create_job"
     OFFICE_CONVERTS = "office_converts"
+
+
+class LastFour(StrEnum):
+    """What a personal portal link asks for: the phone's last four digits, or a one-time link (1.5)."""
+
+    CHALLENGE = "challenge"
+    OFF = "off"
+
+
+class AppOffer(StrEnum):
+    """Whether customers are offered to put the portal on their phone's home screen (1.15)."""
+
+    OFF = "off"
+    OFFER = "offer"
 
 
 S = TenantStatus
@@ -71,7 +85,13 @@ class Tenant(Identified, PublicId, Stamped, HasStatus, Model):
     hours: Mapped[str] = mapped_column(String(200), default="")
     public_site_url: Mapped[str] = mapped_column(String(300), default="")
 
+    # A host name of the company's own; links and the portal use it once it is verified (1.2, 1.13).
+    custom_host: Mapped[str | None] = mapped_column(String(253))
+    custom_host_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
     portal_enabled: Mapped[bool] = mapped_column(default=True)
+    signin_last4: Mapped[LastFour] = mapped_column(enum_type(LastFour), default=LastFour.CHALLENGE)
+    pwa: Mapped[AppOffer] = mapped_column(enum_type(AppOffer), default=AppOffer.OFF)
     display_name: Mapped[str] = mapped_column(String(200), default="")
     primary_color: Mapped[str] = mapped_column(String(7), default="")
     logo_key: Mapped[str] = mapped_column(String(80), default="")
@@ -96,6 +116,7 @@ class Tenant(Identified, PublicId, Stamped, HasStatus, Model):
 
     __table_args__ = (
         UniqueConstraint("public_id"),
+        Index(None, "custom_host", unique=True),
         CheckConstraint("tax_rate_ppm BETWEEN 0 AND 1000000", name="tax_rate"),
         CheckConstraint("estimate_valid_days BETWEEN 1 AND 365", name="valid_days"),
     )

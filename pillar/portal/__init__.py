@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from pillar.portal.home import bp
+from pillar.portal import home
+from pillar.portal.blueprint import bp
 
-__all__ = ["bp"]
+__all__ = ["bp", "home"]

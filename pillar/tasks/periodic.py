@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from pillar import clock
 from pillar.database import reading
 from pillar.extensions import db
-from pillar.http.sessions import forget_old_sessions
+from pillar.http import portal_sessions, sessions
 from pillar.models.audit import SYSTEM
 from pillar.models.processes import PeriodicRun
 from pillar.models.tenant import Tenant, TenantStatus
@@ -35,7 +35,7 @@ def run_due(app: Flask) -> None:
     now = clock.now()
     for tenant_id in _open_tenants(app):
         _once(app, f"expire_estimates:{tenant_id}", now.strftime(_HOURLY), lambda: _expire(tenant_id))  # noqa: B023 - called at once
-    _once(app, "forget_sessions", now.strftime(_HOURLY), lambda: forget_old_sessions(now))
+    _once(app, "forget_sessions", now.strftime(_HOURLY), lambda: _forget_sessions(now))
     _once(app, "forget_runs", now.strftime(_DAILY), _forget_runs)
 
 
@@ -83,3 +83,7 @@ def _forget_runs() -> None:
     heartbeats.forget_the_dead(db.session())
     before: datetime = clock.real_now() - _KEPT_RUNS
     db.session.execute(delete(PeriodicRun).where(PeriodicRun.started_at < before))
+
+
+def _forget_sessions(now: datetime) -> int:
+    return sessions.forget_old_sessions(now) + portal_sessions.forget_old_sessions(now)

@@ -1,0 +1,212 @@
+"""Signed-in browsers of customers: one row each, found by the hash of a cookie (SAFETY: Sessions and roles).
+
+A session belongs to one company: on any other slug or host the browser is a stranger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from flask import Request, after_this_request, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Row, and_, delete, or_, select, update
+from sqlalchemy.exc import OperationalError
+from werkzeug.wrappers import Response
+
+from pillar import clock
+from pillar.database import writing
+from pillar.extensions import db
+from pillar.http.portal_company import enter_portal, refuse_when_off
+from pillar.http.scope import SAFE_METHODS, acting, client_address, user_agent
+from pillar.http.sessions import STAMP_EVERY, cookie_name, drop_cookie, set_cookie
+from pillar.models.customer import Contact, PortalAccess
+from pillar.models.portal import PortalSession
+from pillar.models.staff import StaffStatus, StaffUser
+from pillar.tenancy import across_tenants
+from pillar.tokens import digest, sign_in_token
+
+CUSTOMER_LIFE = timedelta(days=30)
+CUSTOMER_IDLE = timedelta(days=7)
+VIEWING_LIFE = timedelta(hours=1)
+CUSTOMER_COOKIE = "pillar-customer"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PortalSignedIn:
+    """What a request knows of its own session. `viewer` is the member of the office who looks, if one does."""
+
+    token_hash: str
+    viewer: str = ""
+
+    @property
+    def is_viewing(self) -> bool:
+        """Whether this is the office looking: nothing may be changed (1.14)."""
+        return bool(self.viewer)
+
+
+def find_contact(asking: Request) -> Contact | None:
+    """Who is signed in on a portal page; nothing is read without the cookie. Asked once per request."""
+    slug = (asking.view_args or {}).get("slug", "")
+    token = asking.cookies.get(cookie_name(CUSTOMER_COOKIE), "")
+    if not slug or not token or g.get("has_looked_for_contact", False):
+        return None
+    g.has_looked_for_contact = True
+    enter_portal(slug)
+    found = _look_up(digest(token))
+    if found is None:
+        return None
+    if found.viewer is None:
+        _stamp(found)
+    g.signed_in = PortalSignedIn(found.token_hash, found.viewer or "")
+    g.actor = acting("staff" if found.viewer else "contact", found.viewer or found.public_id)
+    return db.session.scalars(select(Contact).where(Contact.id == found.contact_id)).one_or_none()
+
+
+def admit(contact: Contact | None) -> ResponseReturnValue | None:
+    """Let a customer's page be shown, send a stranger to the sign-in page, let the office only look."""
+    company = enter_portal((request.view_args or {})["slug"])
+    refuse_when_off(company)
+    if contact is None:
+        wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for("portal.sign_in", slug=company.slug, next=wanted), 303)
+    if g.signed_in.is_viewing and request.method not in SAFE_METHODS:
+        return redirect(url_for("portal.looking", slug=company.slug), 303)
+    return None
+
+
+def sign_in(contact: Contact) -> None:
+    """Make a session for a person of the bound company and send its new cookie with this response."""
+    _begin(contact, CUSTOMER_LIFE)
+    g.actor = acting("contact", contact.public_id)
+    # Not through the object: signing in is no edit, and must not make the office's open form a stale one.
+    db.session.execute(
+        update(Contact).where(Contact.id == contact.id).values(last_signed_in_at=clock.now()),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def look_as(contact: Contact, viewer: StaffUser) -> None:
+    """Let a member of the office see the portal as this person does, for an hour, changing nothing (1.14)."""
+    _begin(contact, VIEWING_LIFE, viewer)
+
+
+def sign_out() -> None:
+    """End this browser's session."""
+    _forget_this_browser()
+    session.clear()
+    after_this_request(_without_cookie)
+
+
+def forget_old_sessions(now: datetime) -> int:
+    """Delete rows that no cookie can use any more; for the scheduler. How many there were."""
+    with across_tenants(db.session(), "old sessions of every company"):
+        result = db.session.execute(
+            delete(PortalSession).where(
+                or_(PortalSession.expires_at < now, PortalSession.last_seen_at < now - CUSTOMER_IDLE)
+            ),
+            execution_options={"synchronize_session": False},
+        )
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def _begin(contact: Contact, life: timedelta, viewer: StaffUser | None = None) -> None:
+    _forget_this_browser()
+    token, now = sign_in_token(), clock.now()
+    db.session.add(
+        PortalSession(
+            token_hash=digest(token),
+            contact_id=contact.id,
+            viewer_staff_id=viewer.id if viewer else None,
+            created_at=now,
+            last_seen_at=now,
+            expires_at=now + life,
+            ip=client_address(),
+            user_agent=user_agent(),
+        )
+    )
+    # Whatever the visitor's cookie held, CSRF token included, was made for somebody else.
+    if viewer is None:
+        session.clear()
+    after_this_request(lambda response: _with_cookie(response, token, life))
+
+
+def _look_up(token_hash: str) -> Row[*tuple[Any, ...]] | None:
+    """The session of the bound company with what decides whether it counts."""
+    now = clock.now()
+    query = (
+        select(
+            PortalSession.token_hash,
+            PortalSession.contact_id,
+            PortalSession.last_seen_at,
+            Contact.public_id,
+            StaffUser.public_id.label("viewer"),
+        )
+        .join(
+            Contact,
+            and_(Contact.tenant_id == PortalSession.tenant_id, Contact.id == PortalSession.contact_id),
+        )
+        .outerjoin(
+            StaffUser,
+            and_(
+                StaffUser.tenant_id == PortalSession.tenant_id,
+                StaffUser.id == PortalSession.viewer_staff_id,
+                StaffUser.status == StaffStatus.ACTIVE,
+                StaffUser.deleted_at.is_(None),
+            ),
+        )
+        .where(
+            PortalSession.token_hash == token_hash,
+            PortalSession.expires_at > now,
+            PortalSession.last_seen_at > now - CUSTOMER_IDLE,
+            # Whoever was shut out of the office does not go on looking.
+            or_(PortalSession.viewer_staff_id.is_(None), StaffUser.id.is_not(None)),
+            Contact.deleted_at.is_(None),
+            or_(PortalSession.viewer_staff_id.is_not(None), Contact.portal_access == PortalAccess.FULL),
+        )
+    )
+    return db.session.execute(query).one_or_none()
+
+
+def _stamp(found: Row[*tuple[Any, ...]]) -> None:
+    """Note that the person is here, at most once a minute, before the request reads anything else."""
+    now = clock.now()
+    if now - found.last_seen_at < STAMP_EVERY:
+        return
+    try:
+        with writing(db.session):
+            db.session.execute(
+                update(PortalSession)
+                .where(PortalSession.token_hash == found.token_hash)
+                .values(last_seen_at=now),
+                execution_options={"synchronize_session": False},
+            )
+            db.session.commit()
+    except OperationalError as error:
+        # Reading goes on while the database takes no writes (SAFETY: When something is down).
+        db.session.rollback()
+        log.warning("session_not_stamped", error=str(error.orig))
+
+
+def _forget_this_browser() -> None:
+    token = request.cookies.get(cookie_name(CUSTOMER_COOKIE), "")
+    if token:
+        # Another company's session in this browser runs out by itself: its cookie is overwritten now.
+        db.session.execute(
+            delete(PortalSession).where(PortalSession.token_hash == digest(token)),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _with_cookie(response: Response, token: str, life: timedelta) -> Response:
+    set_cookie(response, CUSTOMER_COOKIE, token, life)
+    return response
+
+
+def _without_cookie(response: Response) -> Response:
+    drop_cookie(response, CUSTOMER_COOKIE)
+    return response
