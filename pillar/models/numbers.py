@@ -16,6 +16,8 @@ class NumberKind(StrEnum):
 
     ESTIMATE = "EST"
     JOB = "JOB"
+    INVOICE = "INV"
+    PAYMENT = "PAY"
 
 
 class NumberSequence(Identified, TenantOwned, Model):

@@ -15,6 +15,13 @@ from pillar.services.verification.estimates import (
     sent_otherwise_than_noted,
     wrong_totals,
 )
+from pillar.services.verification.money import (
+    overspent_credits,
+    strangers_money,
+    unbalanced_payments,
+    wrong_balances,
+    wrong_invoices,
+)
 from pillar.services.verification.numbering import gaps_and_repeats
 from pillar.services.verification.papers import changed_papers
 from pillar.services.verification.signatures import (
@@ -44,6 +51,11 @@ CHECKS: dict[str, Callable[[], Iterator[str]]] = {
     "an accepted estimate has exactly one signature (10)": accepted_without_signature,
     "a job of an estimate has an accepted one, and no second job (17)": jobs_without_acceptance,
     "total = subtotal - discount + tax, on rows and in the document (18)": wrong_totals,
+    "an issued invoice shows the cents it was issued with, total = subtotal - discount + tax (18)": wrong_invoices,
+    "balance = total - live allocations, between 0 and the total, and the status says so (19, 25)": wrong_balances,
+    "a payment's cents are on invoices, refunded or held as credit (20, 22)": unbalanced_payments,
+    "no credit is spent twice (21)": overspent_credits,
+    "money pays only its own customer's invoices (20)": strangers_money,
     "numbers have no gap and no repeat (9)": gaps_and_repeats,
 }
 

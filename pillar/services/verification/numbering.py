@@ -9,11 +9,18 @@ from sqlalchemy import select
 
 from pillar.extensions import db
 from pillar.models.estimate import Estimate
+from pillar.models.invoice import Invoice
 from pillar.models.job import Job
+from pillar.models.ledger import Payment
 from pillar.models.numbers import NumberKind, NumberSequence
 
 _NUMBER = re.compile(r"([A-Z]+)-(\d{4})-(\d{5,})", re.ASCII)
-_COLUMNS = {NumberKind.ESTIMATE: Estimate.number, NumberKind.JOB: Job.number}
+_COLUMNS = {
+    NumberKind.ESTIMATE: Estimate.number,
+    NumberKind.JOB: Job.number,
+    NumberKind.INVOICE: Invoice.number,
+    NumberKind.PAYMENT: Payment.number,
+}
 
 
 def gaps_and_repeats() -> Iterator[str]:
