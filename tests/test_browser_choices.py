@@ -15,9 +15,13 @@ from tests.support import choices
 from tests.support.browser import PHONE, axe, fits, path_of, visiting
 from tests.support.cast import PASSWORD, Company
 from tests.support.choices import BASIC, BASIC_WITH_ALL, PICK
+from tests.support.databases import Kind
 from tests.support.machine import wait_until
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.only_on(Kind.SQLITE, "what a browser does does not depend on the database"),
+]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ Here as a browser without script; `test_builder_in_browser.py` does it by keyboa
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -162,6 +163,7 @@ def test_options_add_ons_discount_and_deposit_are_saved_and_come_back(
         "options-0-discount": "100",
         "options-1-discount": "10%",
         "options-1-is_recommended": True,
+        "options-1-reason": "the longest\twarranty",
         "tax_rate": "7.25",
         "deposit": "25%",
         "add_ons-0-is_preselected": True,
@@ -171,15 +173,24 @@ def test_options_add_ons_discount_and_deposit_are_saved_and_come_back(
     with acme.scope():
         revision = saved(acme)
         assert [
-            (each.label, each.discount_cents, each.discount_ppm, each.is_recommended)
+            (each.label, each.reason, each.discount_cents, each.discount_ppm, each.is_recommended)
             for each in revision.options
-        ] == [("Basic", 100_00, 0, False), ("Standard", 0, 100_000, True)]
+        ] == [("Basic", "", 100_00, 0, False), ("Standard", "the longest warranty", 0, 100_000, True)]
         assert (revision.deposit_cents, revision.deposit_ppm) == (0, 250_000)
         assert [(each.description, each.is_preselected) for each in revision.add_ons] == [("Haul away", True)]
         # 2,000 less 10 % and 95 that is not discounted, 7.25 % on both.
         assert revision.total_cents == (1800_00 + 95_00) * 10725 // 10000 + 1
     details = office.follow(answer)
-    for shown in ("Basic", "Standard", "Recommended", "−$200.00", "Haul away", "Starts ticked", "25%"):
+    for shown in (
+        "Basic",
+        "Standard",
+        "Recommended",
+        "the longest warranty",
+        "−$200.00",
+        "Haul away",
+        "Starts ticked",
+        "25%",
+    ):
         assert shown in details.text
     kept = office.page(f"{answer.location}/edit").form().values()
     assert (kept["options-0-discount"], kept["options-1-discount"], kept["deposit"]) == (
@@ -188,7 +199,33 @@ def test_options_add_ons_discount_and_deposit_are_saved_and_come_back(
         "25%",
     )
     assert kept["add_ons-0-is_preselected"] == "y"
-    assert kept["options-1-is_recommended"] == "y"
+    assert (kept["options-1-is_recommended"], kept["options-1-reason"]) == ("y", "the longest warranty")
+
+
+def test_a_double_click_makes_one_draft(
+    acme: Company, rival: Company, signed_in: Callable[..., PillarClient]
+) -> None:
+    """Four posts of one form at the same time, from browsers of their own; then one more, and what is no key."""
+    browsers = [signed_in(acme, Role.OFFICE) for _ in range(4)]
+    pages = [writing(each, acme) for each in browsers]
+    key = pages[0].values()["form_key"]
+    typed = {"title": "Once", "form_key": key, **line("lines-0")}
+    db.session.rollback()
+    with ThreadPoolExecutor(len(browsers)) as pool:
+        answers = list(pool.map(lambda browser, form: browser.submit(form, "save", **typed), browsers, pages))
+    assert {(each.status, each.location) for each in answers} == {(303, f"/admin/estimates/{key}")}
+    assert browsers[0].submit(pages[0], "save", **typed).location.endswith(key)
+    assert count(acme) == 1
+    # Another company's row of that id is none of ours; a key that could be no id is not used.
+    other = signed_in(rival, Role.OFFICE)
+    assert other.submit(writing(other, rival), "save", **typed).status == 303
+    for forged in ("", "../x", "A" * 23):
+        done = browsers[0].submit(writing(browsers[0], acme), "save", **(typed | {"form_key": forged}))
+        assert (done.status, done.location.endswith(key)) == (303, False)
+    assert (count(acme), count(rival)) == (4, 1)
+    copying = browsers[0].page(f"/admin/estimates/{key}").form('form[action$="/duplicate"]')
+    first, second = (browsers[0].submit(copying).location for _ in range(2))
+    assert (first, count(acme)) == (second, 5)
 
 
 BAD_PLAIN = [

@@ -17,9 +17,13 @@ from pillar.services.price_book import ItemInput
 from tests.support import estimates as making
 from tests.support.browser import axe, fits, path_of
 from tests.support.cast import PASSWORD, Company
+from tests.support.databases import Kind
 from tests.support.office import SIGN_IN
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.only_on(Kind.SQLITE, "what a browser does does not depend on the database"),
+]
 
 
 def press_until(page: Page, there: str, key: str = "Tab") -> None:

@@ -16,6 +16,7 @@ from pillar.models import Estimate, Message
 from pillar.models.message import Channel, FailureCategory, MessageStatus, Purpose
 from pillar.permissions import Role
 from pillar.services import delivery, estimates, staff
+from pillar.services.branding import profile_of
 from pillar.tasks.sweep import sweep
 from tests.support.bed import Bed
 from tests.support.cast import Company
@@ -68,7 +69,7 @@ def test_whom_mail_is_from(
 ) -> None:
     with database.another_app(base_url=base_url, base_domain=base_domain) as other, acme.scope() as tenant:
         tenant.display_name = "Acme Heating"
-        sender = delivery.sender(tenant, other.config["PILLAR_CONFIG"])
+        sender = delivery.sender(profile_of(tenant), other.config["PILLAR_CONFIG"])
         assert (sender.address, sender.name, sender.reply_to) == (
             address,
             "Acme Heating",

@@ -38,7 +38,7 @@ def draft(acme: Company) -> str:
             tenant,
             options=(
                 OptionInput("Basic", making.LINES, discount_cents=5_00),
-                OptionInput("Standard", making.LINES[:1], is_recommended=True, discount_ppm=100_000),
+                OptionInput("Standard", making.LINES[:1], True, discount_ppm=100_000, reason="Lasts longer"),
             ),
             add_ons=(LineInput("Haul away", 1500, 95_00, scope="To the yard", is_preselected=True),),
             deposit_ppm=250_000,

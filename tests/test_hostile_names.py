@@ -1,4 +1,4 @@
-"""Names that would like to be something else stay names: on the page, in the mail, on paper, in the CSV."""
+"""Names that would like to be something else stay names: on the page, in mail and text, on paper, in the CSV."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from flask import Flask
 from sqlalchemy import select
 
 from pillar.extensions import db
+from pillar.gsm7 import SEGMENT, is_plain, plain
 from pillar.models import Estimate, Message
+from pillar.models.message import Channel
+from pillar.services import estimates
 from pillar.services.customers import CustomerInput, update_customer
 from pillar.spreadsheet_cells import safe_cell
 from pillar.text import clean_line
@@ -15,6 +18,7 @@ from tests.support import estimates as making
 from tests.support.cast import Company
 from tests.support.client import PillarClient
 from tests.support.papers import download
+from tests.support.texts import give_sender
 
 NAMES = {
     "markup": "<script>alert(1)</script>",
@@ -29,6 +33,7 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_a_hostile_name_is_only_a_name(app: Flask, acme: Company, client: PillarClient, name: str) -> None:
+    give_sender(acme)
     token = _send_to(acme, name)
     shown = _stored_name(acme)
     assert "\r" not in shown
@@ -39,11 +44,19 @@ def test_a_hostile_name_is_only_a_name(app: Flask, acme: Company, client: Pillar
     assert "<script>alert" not in page.html
     assert shown in " ".join(page.soup.get_text(" ").split())
 
-    mail = _mail_about(acme, token)
+    mail, text = _messages_about(acme, token)
     assert "\n" not in mail.subject
     assert "<script>alert" not in mail.body_html
     assert f"/quote/{token}" in mail.body_text
     assert clean_line(name)[:120].strip() in mail.subject
+
+    # A text says whose it is, so the company bears the name as well.
+    assert is_plain(text.body_text)
+    assert len(text.body_text) <= SEGMENT
+    assert text.body_text.startswith(plain(clean_line(name))[:20].rstrip(" ,.-&"))
+    assert text.body_text.endswith("Reply STOP to opt out.")
+    assert text.body_text.count(f"/quote/{token}") == 1
+    assert " 49 " not in text.body_text
 
     paper = download(client, token)
     assert "".join(shown.split()) in "".join(paper.text.split())
@@ -55,7 +68,10 @@ def _send_to(company: Company, name: str) -> str:
     with company.scope() as tenant:
         customer = company.customer_row()
         update_customer(customer, CustomerInput(display_name=name))
-        token = making.sent(company, tenant, title=clean_line(name)[:120]).public_token
+        tenant.display_name, tenant.settings_version = clean_line(name)[:120], tenant.settings_version + 1
+        estimate = making.draft(company, tenant, title=clean_line(name)[:120])
+        estimates.send_estimate(tenant, estimate, (Channel.EMAIL, Channel.SMS))
+        token = estimate.public_token
         db.session.commit()
         return token
 
@@ -67,12 +83,13 @@ def _stored_name(company: Company) -> str:
         return name
 
 
-def _mail_about(company: Company, token: str) -> Message:
+def _messages_about(company: Company, token: str) -> list[Message]:
+    """The mail and the text."""
     with company.scope():
         estimate = db.session.scalars(select(Estimate).where(Estimate.public_token == token)).one()
-        mail = db.session.scalars(
-            select(Message).where(Message.about == f"estimate:{estimate.public_id}")
-        ).one()
-        db.session.expunge(mail)
+        about = select(Message).where(Message.about == f"estimate:{estimate.public_id}").order_by(Message.id)
+        sent = list(db.session.scalars(about))
+        db.session.expunge_all()
         db.session.rollback()
-        return mail
+        assert [message.channel for message in sent] == [Channel.EMAIL, Channel.SMS]
+        return sent

@@ -16,7 +16,7 @@ from flask_admin import expose
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from pillar.admin import estimate_moves
+from pillar.admin import estimate_moves, made_once
 from pillar.admin.base import is_public_id
 from pillar.admin.estimate_form import EstimateForm, blank, filled, line_values
 from pillar.admin.forms import add_error, leaf_fields
@@ -86,7 +86,7 @@ class BuilderPages:
             for public_id in request.args.getlist("add"):
                 _add_item(form, "lines", public_id)
         if _is_saving():
-            made = self._save(form, customer, lambda content: estimates.draft_estimate(tenant(), content))
+            made = self._save_new(form, customer)
             if made is not None:
                 flash("The draft is saved. Send it when you are ready.", "good")
                 return redirect(self.row_url(made), 303)
@@ -128,6 +128,19 @@ class BuilderPages:
         found = _found(request.args.get("find", ""))
         path = request.args.get("path", "")[: len("options-00-lines")]
         return render_template("admin/estimates/matches.html", path=path, found=found)
+
+    def _save_new(self, form: EstimateForm, customer: Customer) -> Estimate | None:
+        """One draft, however often the form is posted."""
+        posted = form.form_key.data
+
+        def write(content: EstimateInput) -> Estimate:
+            return estimates.draft_estimate(tenant(), content, made_once.key(posted))
+
+        return (
+            made_once.first(Estimate, posted)
+            or self._save(form, customer, write)
+            or made_once.first(Estimate, posted)
+        )
 
     def _save(
         self, form: EstimateForm, customer: Customer, write: Callable[[Any], Estimate]

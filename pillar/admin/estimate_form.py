@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from wtforms import FieldList, FormField, SelectField, StringField, TextAreaField
+from wtforms import FieldList, FormField, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import Length
 
 from pillar.admin.estimate_lines import (
@@ -27,6 +27,7 @@ from pillar.models.tenant import Tenant
 from pillar.money import parse_rate, percent, quantity, typed_amount, typed_amount_or_share
 from pillar.services.estimate_content import content_of
 from pillar.services.estimate_draft import MAX_OPTIONS, EstimateInput, LineInput, OptionInput
+from pillar.tokens import public_id
 
 FIRST_LINES = 3
 _NONE = ""
@@ -39,6 +40,8 @@ class EstimateForm(AdminForm):
     A plain estimate has `lines` and `discount`; one with `options` has neither.
     """
 
+    # What this form makes is made once (pillar.admin.made_once).
+    form_key = HiddenField(default=public_id)
     title = StringField("Title", validators=[Length(max=200)], description="What the customer reads first.")
     contact = SelectField("Send it to", choices=[], validate_choice=False)
     location = SelectField("Where the work is", choices=[], validate_choice=False)
@@ -202,6 +205,7 @@ def line_values(line: LineInput) -> dict[str, Any]:
 def _option_values(option: OptionInput) -> dict[str, Any]:
     return {
         "label": option.label,
+        "reason": option.reason,
         "is_recommended": option.is_recommended,
         "discount": typed_amount_or_share(option.discount_cents, option.discount_ppm),
         "lines": [*(line_values(line) for line in option.lines), {}],

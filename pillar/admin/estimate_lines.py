@@ -71,6 +71,7 @@ class OptionForm(FormPart):
     """One of several options (tiers)."""
 
     label = StringField("Name of the option", validators=[Length(max=100)])
+    reason = StringField("Why take it, in one line", validators=[Length(max=140)])
     is_recommended = BooleanField("Recommended")
     lines = FieldList(FormField(LineForm), label="Lines", max_entries=LINES_READ)
     discount = StringField("Package discount", description="An amount such as 100, or a share such as 10%.")
@@ -87,6 +88,7 @@ class OptionForm(FormPart):
             is_recommended=bool(self.is_recommended.data),
             discount_cents=discount[0],
             discount_ppm=discount[1],
+            reason=self.reason.data or "",
         )
 
     def option(self) -> OptionInput | None:

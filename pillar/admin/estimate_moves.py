@@ -95,7 +95,9 @@ def _copy(values: Values, entries: list[Any], index: int | None, path: str) -> s
     written = [line for line in entries[index]["lines"] if not is_blank(line)]
     if len(written) > _room(values):
         return ""
-    copy = deepcopy({**entries[index], "label": "", "is_recommended": False, "lines": [*written, {}]})
+    copy = deepcopy(
+        {**entries[index], "label": "", "reason": "", "is_recommended": False, "lines": [*written, {}]}
+    )
     entries.insert(index + 1, copy)
     return _first_field(path, index + 1)
 

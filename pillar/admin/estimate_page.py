@@ -41,6 +41,8 @@ _SAID = {
     "estimate.withdrawn": ("minus", "", "Withdrawn"),
     "estimate.expired": ("clock", "", "Expired"),
     "estimate.extended": ("calendar", "info", "Given more days"),
+    "estimate.link_revoked": ("link", "", "Private link taken back"),
+    "estimate.link_renewed": ("link", "", "Private link renewed"),
 }
 _ASKED = {
     ReplyKind.QUESTION: "A question",
@@ -55,6 +57,7 @@ class OptionShown:
     """One option with its own sums; `with_addons` is its total with the add-ons that start ticked."""
 
     label: str
+    reason: str
     is_recommended: bool
     lines: tuple[Any, ...]
     sums: tuple[tuple[str, int], ...]
@@ -118,7 +121,7 @@ def options_shown(document: Document) -> list[OptionShown]:
 
 def signed_option(choice: Choice) -> OptionShown:
     """What was approved, with the add-ons that were ticked."""
-    return OptionShown(choice.label, False, choice.lines, _sums(choice), choice.deposit_cents, None)
+    return OptionShown(choice.label, "", False, choice.lines, _sums(choice), choice.deposit_cents, None)
 
 
 def history(tenant: Tenant, estimate: Estimate) -> list[RevisionShown]:
@@ -172,6 +175,7 @@ def _option(document: Document, option: Any) -> OptionShown:
     ticked = choose(document, option["key"])
     return OptionShown(
         label=option["label"],
+        reason=option.get("reason", ""),
         is_recommended=option["recommended"],
         lines=tuple(option["lines"]),
         sums=_sums(alone),

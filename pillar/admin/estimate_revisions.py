@@ -9,6 +9,7 @@ from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
+from pillar.admin import made_once
 from pillar.models.estimate import Estimate
 from pillar.services import estimate_templates, estimates
 from pillar.text import clean_line
@@ -37,11 +38,16 @@ class RevisionPages:
     @expose("/<id>/duplicate", methods=("POST",))
     def duplicate(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as above
         """Another draft with the same content."""
+        posted = request.form.get("form_key")
+
+        def copy(estimate: Estimate) -> object:
+            first = made_once.first(Estimate, posted)
+            return first or estimates.duplicate_estimate(estimate, made_once.key(posted))
 
         def to(copy: Any) -> str:
             return url_for(".edit_view", id=copy.public_id)
 
-        return self._do(id, estimates.duplicate_estimate, "This is a copy. Change what is different.", to=to)
+        return self._do(id, copy, "This is a copy. Change what is different.", to=to)
 
     @expose("/<id>/template", methods=("POST",))
     def save_template(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as above

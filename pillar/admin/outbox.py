@@ -19,7 +19,7 @@ from pillar.extensions import db
 from pillar.http.headers import allow_own_frames
 from pillar.models.message import Channel, FailureCategory, Message, MessageStatus, Purpose
 from pillar.permissions import Permission
-from pillar.services import delivery, heartbeats
+from pillar.services import attachments, delivery, heartbeats
 from pillar.services.failures import explain
 
 S = MessageStatus
@@ -50,6 +50,7 @@ class OutboxView(StaffModelView):
         "index_view": Permission.MESSAGE_READ,
         "details_view": Permission.MESSAGE_READ,
         "mail": Permission.MESSAGE_READ,
+        "attachment": Permission.MESSAGE_READ,
         "send_again": Permission.MESSAGE_SEND,
     }
     column_list = ("subject", "to_address", "status", "created_at")
@@ -111,6 +112,7 @@ class OutboxView(StaffModelView):
             "is_mailbox": delivery.is_mailbox(model.channel),
             "is_text": model.channel is Channel.SMS,
             "address": formatters.message_address(model),
+            "attached": attachments.name_of_attached(model),
         }
 
     @expose("/<id>/mail")
@@ -122,6 +124,18 @@ class OutboxView(StaffModelView):
         response: Response = make_response(_with_links_outside(body.html))
         response.headers["Content-Security-Policy"] = _MAIL_POLICY
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
+        return response
+
+    @expose("/<id>/attachment")
+    def attachment(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the base
+        """The file that went along."""
+        message = self.one_or_404(id)
+        file = attachments.attached(message)
+        if file is None:
+            flash("No file went along, or it is no longer the one that was sent.", "wait")
+            return redirect(self.row_url(message), 303)
+        response = Response(file.content, mimetype=file.content_type)
+        response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
         return response
 
     @expose("/<id>/send-again", methods=("POST",))

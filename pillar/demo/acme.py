@@ -88,12 +88,15 @@ def _furnace(tenant: Tenant, john: Customer) -> None:
         "Furnace tune-up and filter plan",
         message="Hi John. Here is the tune-up we talked about, with a year of filters. I would take Standard.",
         options=[
-            OptionInput("Basic", basic),
-            OptionInput("Standard", standard, is_recommended=True),
+            OptionInput("Basic", basic, reason="Keeps it safe through the winter"),
+            OptionInput(
+                "Standard", standard, is_recommended=True, reason="The parts that fail first, done now"
+            ),
             OptionInput(
                 "Premium",
                 [*standard, line("Second tune-up in spring", 14_900), line("Humidifier pad", 4_200)],
                 discount_cents=5_000,
+                reason="Two visits, lowest running cost",
             ),
         ],
         add_ons=[

@@ -6,6 +6,7 @@ office reads), `GatewayBusy` (nothing was sent, try later), `GatewayUnsure` (it 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, NoReturn, Protocol
@@ -19,8 +20,19 @@ _SENDGRID = "https://api.sendgrid.com"
 _DETAIL_LENGTH = 500
 _TOO_MANY, _SERVER_ERROR, _TOO_LARGE = 429, 500, 413
 _BAD_KEY = (401, 403)
+_NO_KEY = "E-mail is not set up: SENDGRID_API_KEY is missing."
+_MAY_SEND = "mail.send"
 # What SendGrid names when the address is at fault.
 _ADDRESS_FIELDS = ("personalizations", "to")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes along with a mail."""
+
+    name: str
+    content_type: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,7 @@ class OutgoingMail:
     message_id: str
     tenant_id: str
     is_security: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,10 @@ class MailGateway(Protocol):
         """Send it, or raise one of the three errors of a gateway."""
         ...
 
+    def check(self) -> None:
+        """Send nothing, and raise as `send` would when no mail could be sent now."""
+        ...
+
 
 class BuiltInMail:
     """Development without a key: the mail goes nowhere, Admin → Outbox shows it."""
@@ -66,6 +83,9 @@ class BuiltInMail:
         """Take it; the row in the Outbox is the mailbox."""
         return Sent(provider_id=f"built-in-{mail.message_id}")
 
+    def check(self) -> None:
+        """It is always there."""
+
 
 class MissingMail:
     """Production without a key."""
@@ -74,7 +94,11 @@ class MissingMail:
 
     def send(self, mail: OutgoingMail) -> Sent:  # noqa: ARG002 - the protocol's
         """Refuse, saying what is missing."""
-        raise GatewayRefused("provider", "E-mail is not set up: SENDGRID_API_KEY is missing.")
+        raise GatewayRefused("provider", _NO_KEY)
+
+    def check(self) -> None:
+        """Nothing can be sent."""
+        raise GatewayRefused("provider", _NO_KEY)
 
 
 class SendGridMail:
@@ -102,17 +126,35 @@ class SendGridMail:
         self._breaker.succeeded()
         return sent
 
-    def _send(self, mail: OutgoingMail) -> Sent:
-        # The SDKs take a noticeable moment to load, and most processes (web, scheduler) never send.
+    def check(self) -> None:
+        """Ask what our key may do: SendGrid has to answer, and sending has to be in it."""
         from python_http_client.exceptions import HTTPError  # noqa: PLC0415
+
+        try:
+            answer = self._vendor().client.scopes.get()
+            scopes = answer.to_dict["scopes"]
+        except HTTPError as error:
+            _explain(error)
+        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+            raise GatewayBusy(f"SendGrid did not answer: {type(error).__name__}") from error
+        if _MAY_SEND not in scopes:
+            raise GatewayRefused("provider", "The SendGrid key may not send mail.")
+
+    def _vendor(self) -> Any:
         from sendgrid import SendGridAPIClient  # noqa: PLC0415
 
-        # A client of its own for each mail: it keeps headers on itself, so threads must not share one.
+        # A client of its own for each call: it keeps headers on itself, so threads must not share one.
         vendor = SendGridAPIClient(self._api_key, host=self._host)
         # It has no time-out unless told, and what is called through it copies the one it has.
         vendor.client.timeout = TIMEOUT_SECONDS
+        return vendor
+
+    def _send(self, mail: OutgoingMail) -> Sent:
+        # The SDKs take a noticeable moment to load, and most processes (web, scheduler) never send.
+        from python_http_client.exceptions import HTTPError  # noqa: PLC0415
+
         try:
-            answer = vendor.client.mail.send.post(request_body=sendgrid_request(mail))
+            answer = self._vendor().client.mail.send.post(request_body=sendgrid_request(mail))
         except HTTPError as error:
             _explain(error)
         except URLError as error:
@@ -145,7 +187,19 @@ def sendgrid_request(mail: OutgoingMail) -> dict[str, Any]:
     }
     if mail.reply_to:
         request["reply_to"] = _person(mail.reply_to, mail.from_name)
+    if mail.attachments:
+        # Left out where there is none: SendGrid refuses an empty list.
+        request["attachments"] = [_attached(each) for each in mail.attachments]
     return request
+
+
+def _attached(file: Attachment) -> dict[str, str]:
+    return {
+        "content": b64encode(file.content).decode("ascii"),
+        "type": file.content_type,
+        "filename": file.name,
+        "disposition": "attachment",
+    }
 
 
 def _person(address: str, name: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ from pillar.models.base import (
 )
 from pillar.models.customer import Contact, Customer, ServiceLocation
 from pillar.models.estimate_revision import EstimateRevision
+from pillar.models.search import FoundByTitle
 from pillar.tokens import document_token
 
 
@@ -66,7 +67,18 @@ ACCEPTABLE = frozenset({S.SENT, S.CHANGES_REQUESTED})
 SIGNED = frozenset({S.ACCEPTED, S.CANCELLED})
 
 
-class Estimate(Identified, PublicId, TenantOwned, Stamped, SoftDeleted, Versioned, HasStatus, Audited, Model):
+class Estimate(
+    Identified,
+    PublicId,
+    TenantOwned,
+    Stamped,
+    SoftDeleted,
+    Versioned,
+    HasStatus,
+    FoundByTitle,
+    Audited,
+    Model,
+):
     """An offer to a customer; its `number` comes when it is sent, its `public_token` opens it without sign-in."""
 
     __tablename__ = "estimate"
@@ -120,6 +132,10 @@ class Estimate(Identified, PublicId, TenantOwned, Stamped, SoftDeleted, Versione
         tenant_reference("location_id", "service_location"),
         UniqueConstraint("tenant_id", "number"),
         Index(None, "tenant_id", "status", "sent_at"),
+        Index(None, "tenant_id", "deleted_at", "id"),
+        Index(None, "tenant_id", "deleted_at", "title", "id"),
+        Index(None, "tenant_id", "deleted_at", "total_cents", "id"),
+        Index(None, "tenant_id", "deleted_at", "status", "id"),
         Index(None, "tenant_id", "customer_id"),
         CheckConstraint("total_cents >= 0", name="total"),
     )

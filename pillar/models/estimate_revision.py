@@ -121,6 +121,8 @@ class EstimateOption(Identified, TenantOwned, Model):
     revision_id: Mapped[int] = mapped_column(active_history=True)
     position: Mapped[int] = mapped_column(default=1)
     label: Mapped[str] = mapped_column(String(100), default="")
+    # One line that says why somebody would take it.
+    reason: Mapped[str] = mapped_column(String(140), default="")
     is_recommended: Mapped[bool] = mapped_column(default=False)
     # The package discount: an amount, or a share of the option's lines (one of them is 0).
     discount_cents: Mapped[int] = mapped_column(default=0)

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Self
 
-from sqlalchemy import Index, String, or_, select, update
+from sqlalchemy import Index, String, Update, bindparam, or_, select, update
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 from sqlalchemy.sql import Select
 
@@ -58,19 +60,17 @@ class OutboxRow:
     @classmethod
     def claim(cls, session: Session, row_id: int, lease_seconds: int) -> str | None:
         """Take a due row under a lease; None when it is done, not due or another worker's. Commit after this."""
-        now = clock.real_now()
-        token = public_id()
-        result = session.execute(
-            update(cls)
-            .where(cls.id == row_id, cls.due_at <= now, or_(cls.lease_until.is_(None), cls.lease_until < now))
-            .values(
-                lease_until=now + timedelta(seconds=lease_seconds),
-                lease_token=token,
-                attempts=cls.attempts + 1,
-            ),
-            execution_options={"synchronize_session": False},
-        )
-        return token if result.rowcount == 1 else None  # type: ignore[attr-defined]
+        values = _claim_values(row_id, lease_seconds)
+        result = session.execute(_claiming(cls), values, execution_options={"synchronize_session": False})
+        return values["token"] if result.rowcount == 1 else None  # type: ignore[attr-defined]
+
+    @classmethod
+    def take(cls, session: Session, row_id: int, lease_seconds: int) -> Self | None:
+        """As `claim`, and the row itself, in one statement; its lease is in `lease_token`."""
+        claimed = _claiming(cls).returning(cls)
+        return session.scalars(
+            claimed, _claim_values(row_id, lease_seconds), execution_options={"synchronize_session": False}
+        ).one_or_none()
 
     def finish(self) -> None:
         """Nothing more to do for this row."""
@@ -99,6 +99,49 @@ class OutboxRow:
         return self.lease_token == token
 
     @classmethod
+    def is_held(cls, session: Session, row_id: int, token: str) -> bool:
+        """Whether the lease is still ours, for a row that is at hand and that nobody else writes meanwhile."""
+        return session.scalar(_lease(cls), {"row_id": row_id}) == token
+
+    @classmethod
     def held(cls, session: Session, row_id: int, token: str) -> Self | None:
         """The claimed row, if the lease is still ours."""
         return session.scalars(select(cls).where(cls.id == row_id, cls.lease_token == token)).one_or_none()
+
+
+# Put together once for each kind of row: a worker asks these for every message.
+
+
+def _claiming_of(cls: type[OutboxRow]) -> Update:
+    now = bindparam("now", type_=UtcDateTime())
+    return (
+        update(cls)
+        .where(
+            cls.id == bindparam("row_id"),
+            cls.due_at <= now,
+            or_(cls.lease_until.is_(None), cls.lease_until < now),
+        )
+        .values(
+            lease_until=bindparam("until", type_=UtcDateTime()),
+            lease_token=bindparam("token"),
+            attempts=cls.attempts + 1,
+        )
+    )
+
+
+def _lease_of(cls: type[OutboxRow]) -> Select[str]:
+    return select(cls.lease_token).where(cls.id == bindparam("row_id"))
+
+
+_claiming: Callable[[Any], Update] = cache(_claiming_of)
+_lease: Callable[[Any], Select[str]] = cache(_lease_of)
+
+
+def _claim_values(row_id: int, lease_seconds: int) -> dict[str, Any]:
+    now = clock.real_now()
+    return {
+        "row_id": row_id,
+        "now": now,
+        "until": now + timedelta(seconds=lease_seconds),
+        "token": public_id(),
+    }

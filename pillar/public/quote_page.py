@@ -12,10 +12,11 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.datastructures import MultiDict
 
 from pillar.extensions import db
-from pillar.http import sessions
+from pillar.http import portal_sessions, sessions
 from pillar.http.scope import acting, enter_company
 from pillar.models.estimate import SIGNED, Estimate
 from pillar.public.choice_form import CHOICE
+from pillar.public.dead_links import refuse_aged, refuse_dead
 from pillar.public.sign_form import BlankForm, SignForm
 from pillar.services import quotes, replies
 from pillar.services.branding import CompanyProfile
@@ -47,10 +48,13 @@ def open_quote(token: str) -> Opened:
     """Find what the link names and bind its company; 404 for a link that opens nothing."""
     found = quotes.find_by_token(db.session(), token)
     if found is None:
-        abort(404)
+        refuse_dead(token)
     tenant_id, version, estimate_id = found
     # What a preview posts stays a preview, also when the office's session ended in between.
-    is_preview = bool(request.form.get("preview")) or sessions.staff_company() == tenant_id
+    is_preview = bool(request.form.get("preview")) or tenant_id in {
+        sessions.staff_company(),
+        portal_sessions.viewed_company(),
+    }
     company = enter_company(tenant_id, version)
     estimate = quotes.load(db.session(), estimate_id)
     # The trail names the document behind the link: the token itself is a secret.
@@ -58,6 +62,7 @@ def open_quote(token: str) -> Opened:
     if not company.portal_enabled and estimate.status not in SIGNED:
         # What was signed stays readable for who signed it (1.3).
         abort(make_response(render_template("portal/unavailable.html", company=company), 503))
+    refuse_aged(token, company, estimate)
     return Opened(token, company, estimate, estimate_id, is_preview)
 
 

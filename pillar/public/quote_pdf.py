@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from flask import Blueprint, Response, make_response, render_template, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pillar.database import reading
+from pillar.errors import RuleViolation
 from pillar.extensions import db
 from pillar.http.access import PUBLIC, needs
 from pillar.http.limits import client_and_document, limiter
+from pillar.public.choice_form import asked_selection
 from pillar.public.quote import limit_misses
-from pillar.public.quote_page import open_quote
+from pillar.public.quote_page import address_with_choice, open_quote
 from pillar.services import certificates, estimate_pdf, quotes
 from pillar.services.branding import CompanyProfile
 
@@ -28,12 +30,19 @@ _AGAIN_SECONDS = 5
 @limit_misses
 @limiter.limit(_DOWNLOADS, key_func=client_and_document)
 def download(token: str) -> ResponseReturnValue:
-    """The stored paper of a signed estimate; any other is typeset now, after the reading is over."""
+    """The stored paper of a signed estimate; any other is typeset now, after the reading is over.
+
+    An offer follows the choice in the address, so that paper and page show the same total.
+    """
     with reading(db.session):
         opened = open_quote(token)
         company, estimate = opened.company, opened.estimate
         signature = quotes.signature_of(estimate)
-        paper = estimate_pdf.describe(estimate, company)
+        try:
+            paper = estimate_pdf.describe(estimate, company, asked_selection(request.args))
+        except RuleViolation:
+            # An older address may name what a newer revision no longer has: the page says so.
+            return redirect(address_with_choice(token, request.args), HTTPStatus.SEE_OTHER)
         name = estimate_pdf.file_name(estimate, is_signed=signature is not None)
         stored = certificates.stored_pdf(signature) if signature and not paper.values["tampered"] else None
     if stored is None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import g
-from sqlalchemy import delete, or_, select
+from sqlalchemy import bindparam, delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from pillar import clock
@@ -31,6 +31,10 @@ from pillar.models.message import Channel, FailureCategory, Message, Purpose
 CONFIRMATION_LIFE = timedelta(minutes=5)
 CONFIRMS = "confirms"
 R = SuppressionReason
+# Put together once: it is asked for every message that leaves.
+_SUPPRESSED = select(Suppression.reason).where(
+    Suppression.address == bindparam("asked_address"), Suppression.channel == bindparam("asked_channel")
+)
 _NO_TEXTS = "This person asked not to get texts."
 _NO_OFFERS = "This person did not agree to get offers here."
 
@@ -202,8 +206,7 @@ def _revoked_numbers(addresses: Collection[str]) -> set[str]:
 
 
 def _suppressions(channel: Channel, address: str) -> set[SuppressionReason]:
-    query = select(Suppression.reason).where(Suppression.address == address, Suppression.channel == channel)
-    return set(db.session.scalars(query))
+    return set(db.session.scalars(_SUPPRESSED, {"asked_address": address, "asked_channel": channel}))
 
 
 def _record(

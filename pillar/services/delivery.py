@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
@@ -31,10 +31,19 @@ from pillar.models.outbox import GIVE_UP_AFTER
 from pillar.models.staff import StaffStatus, StaffUser
 from pillar.models.tenant import Tenant
 from pillar.sealed import DataKeys
-from pillar.services import consent, texting
+from pillar.services import (
+    attachments,
+    consent,
+    document_links,
+    lookup_answers,
+    personal_links,
+    portal_mail,
+    texting,
+)
 from pillar.services import staff as staff_accounts
-from pillar.services.messages import Rendered, fail, is_mailable, render
-from pillar.services.texts import is_textable
+from pillar.services.branding import CompanyProfile
+from pillar.services.messages import Rendered, company_profile, fail, is_mailable, render
+from pillar.services.texts import is_textable, render_text
 from pillar.text import clean_line, first_name
 
 log = structlog.get_logger()
@@ -58,12 +67,12 @@ class Sender:
     reply_to: str
 
 
-def sender(company: Tenant, config: Config) -> Sender:
+def sender(company: CompanyProfile, config: Config) -> Sender:
     """The platform's own address under the company's name; answers go to the company."""
     host = config.base_domain or urlsplit(config.base_url).hostname or ""
     return Sender(
         address=f"no-reply@{_mail_domain(host)}",
-        name=clean_line(company.shown_name),
+        name=clean_line(company.name),
         reply_to=company.email if is_mailable(company.email) else "",
     )
 
@@ -82,6 +91,8 @@ def prepare(message: Message) -> Outgoing | None:
         _drop(message, refusal.sentence, refusal.category)
     elif reason := _switched_off(message):
         fail(message, FailureCategory.FEATURE_OFF, reason)
+    elif personal_links.lacks_key(message):
+        fail(message, FailureCategory.LINK_SETUP, personal_links.NO_KEY)
     elif _is_too_old(message):
         fail(message, FailureCategory.PROVIDER, message.failure_detail or "It could not be sent for a day.")
     else:
@@ -109,7 +120,7 @@ def record(message: Message, outcome: Outcome) -> None:
         message.status, message.sent_at = S.SENT, clock.now()
         message.provider_id = outcome.provider_id
         message.failure_category, message.failure_detail = None, ""
-        message.body_sealed = message.body_sealed if is_mailbox() else ""
+        message.body_sealed = message.body_sealed if is_mailbox(message.channel) else ""
         message.finish()
     elif isinstance(outcome, GatewayOptedOut):
         # No failure: it is somebody's wish that we had not heard of.
@@ -160,7 +171,8 @@ def kept_body(message: Message) -> Rendered | None:
         return None if config.is_production else Rendered(**json.loads(_keys().open(message.body_sealed)))
     if not message.body_text:
         return None
-    return Rendered(message.subject, message.body_text, message.body_html)
+    body = Rendered(message.subject, message.body_text, message.body_html)
+    return _with_link(message, body) if is_mailbox(message.channel) else body
 
 
 def is_mailbox(channel: Channel = Channel.EMAIL) -> bool:
@@ -182,26 +194,19 @@ def _take_back(message: Message) -> bool:
         return True
     message.status = S.UNKNOWN
     message.failure_detail = "The sending process ended before it heard whether this went out."
+    message.body_sealed = ""
     message.finish()
     return False
 
 
 def _ready(message: Message) -> Outgoing | None:
-    company = db.session.get_one(Tenant, message.tenant_id)
     if message.channel is Channel.SMS:
-        return texting.ready(message, company)
-    body = Rendered(message.subject, message.body_text, message.body_html)
-    if message.purpose is Purpose.SECURITY:
-        try:
-            body = render(message.template, _SECRETS[message.template](message))
-        except (TemplateError, KeyError) as error:
-            log.exception("message_template_broken", template=message.template)
-            fail(message, FailureCategory.TEMPLATE, type(error).__name__)
-            return None
-        message.subject = body.subject
-        message.body_sealed = _keys().seal(
-            json.dumps({"subject": body.subject, "text": body.text, "html": body.html})
-        )
+        return _ready_text(message, db.session.get_one(Tenant, message.tenant_id))
+    company = company_profile()
+    body = _body(message)
+    if body is None:
+        return None
+    message.subject = body.subject
     message.status = S.SENDING
     message.first_tried_at = message.first_tried_at or clock.real_now()
     origin = sender(company, current_app.config["PILLAR_CONFIG"])
@@ -217,7 +222,42 @@ def _ready(message: Message) -> Outgoing | None:
         message_id=message.public_id,
         tenant_id=company.public_id,
         is_security=message.purpose is Purpose.SECURITY,
+        attachments=attachments.attach(message),
     )
+
+
+def _with_link(message: Message, body: Rendered) -> Rendered:
+    """The body with its personal link signed, if it carries one."""
+    text, html = (personal_links.completed(message, part) for part in (body.text, body.html))
+    return replace(body, text=text, html=html)
+
+
+def _ready_text(message: Message, company: Tenant) -> OutgoingText | None:
+    """A secret is made last: a text that cannot go would end the older link for nothing."""
+    text = texting.ready(message, company)
+    body = _body(message) if text is not None else None
+    return replace(text, body=body.text) if text is not None and body is not None else None
+
+
+def _body(message: Message) -> Rendered | None:
+    """What it says; security messages are written now, with a new secret, and kept sealed. None when that breaks."""
+    if message.purpose is not Purpose.SECURITY:
+        # The link that opens something is in what leaves, not in what is kept.
+        return _with_link(message, Rendered(message.subject, message.body_text, message.body_html))
+    try:
+        context = _SECRETS[message.template](message)
+        if message.channel is Channel.SMS:
+            body = Rendered("", render_text(message.template, context), "")
+        else:
+            body = render(message.template, context)
+    except (TemplateError, KeyError) as error:
+        log.exception("message_template_broken", template=message.template)
+        fail(message, FailureCategory.TEMPLATE, type(error).__name__)
+        return None
+    message.body_sealed = _keys().seal(
+        json.dumps({"subject": body.subject, "text": body.text, "html": body.html})
+    )
+    return body
 
 
 def _again_later(message: Message, outcome: GatewayBusy | GatewayUnsure) -> None:
@@ -263,7 +303,7 @@ def _offer_is_open(message: Message) -> str:
 
 def _switched_off(message: Message) -> str:
     """Whether what the message leads to was turned off meanwhile; it can be sent once that is on again."""
-    if message.template != "estimate_sent":
+    if message.template not in _LEADS_TO_PORTAL:
         return ""
     is_on = db.session.get_one(Tenant, message.tenant_id).portal_enabled
     return "" if is_on else "The customer portal is turned off, so the link would open nothing."
@@ -313,15 +353,29 @@ def _keys() -> DataKeys:
     return keys
 
 
+_LEADS_TO_PORTAL = frozenset(
+    {
+        "estimate_sent",
+        document_links.TEMPLATE,
+        portal_mail.TEMPLATE,
+        lookup_answers.SIGN_IN,
+        lookup_answers.PROPOSALS,
+    }
+)
 _RELEVANCE: dict[str, Callable[[Message], str]] = {
     "estimate_sent": _offer_is_open,
     "estimate_accepted_office": _reader_is_staff,
     "estimate_reply_office": _reader_is_staff,
+    "document_tampered": _reader_is_staff,
     "staff_invite": _person_may_sign_in,
     "staff_reset": _person_may_sign_in,
+    document_links.TEMPLATE: document_links.reason_to_drop,
+    portal_mail.TEMPLATE: portal_mail.reason_to_drop,
+    lookup_answers.SIGN_IN: lookup_answers.reason_to_drop,
 }
-# What goes into a security mail; making it makes a new secret.
+# What goes into a security message; making it makes a new secret.
 _SECRETS: dict[str, Callable[[Message], dict[str, Any]]] = {
     "staff_invite": _password_context,
     "staff_reset": _password_context,
+    lookup_answers.SIGN_IN: lookup_answers.secrets_for,
 }

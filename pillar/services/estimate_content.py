@@ -32,6 +32,7 @@ def content_of(estimate: Estimate) -> EstimateInput:
                 is_recommended=option.is_recommended,
                 discount_cents=option.discount_cents,
                 discount_ppm=option.discount_ppm,
+                reason=option.reason,
             )
             for option in revision.options
         ],
@@ -54,7 +55,7 @@ def as_json(content: EstimateInput) -> dict[str, Any]:
     return {
         "format": FORMAT,
         **{name: getattr(content, name) for name in (*_WORDS, *_DEPOSIT)},
-        "options": [asdict(option) for option in content.all_options],
+        "options": [_option_json(option) for option in content.all_options],
         "add_ons": [asdict(line) for line in content.add_ons],
     }
 
@@ -100,6 +101,11 @@ def _line(line: LineItem) -> LineInput:
         unit=line.unit,
         is_preselected=isinstance(line, EstimateAddOn) and line.is_preselected,
     )
+
+
+def _option_json(option: OptionInput) -> dict[str, Any]:
+    """Without an empty reason: what has none stays readable to the release before there were any."""
+    return {name: value for name, value in asdict(option).items() if name != "reason" or value}
 
 
 def _stored_option(option: Mapping[str, Any]) -> OptionInput:

@@ -83,6 +83,8 @@ def _option(tenant: Tenant, revision: EstimateRevision, option: EstimateOption) 
     return {
         "key": str(option.position),
         "label": option.label,
+        # Absent where there is none, so that such a document is the one it was before options had reasons.
+        **({"reason": option.reason} if option.reason else {}),
         "recommended": option.is_recommended,
         "lines": [_line(line) for line in option.lines],
         "subtotal_cents": sums.subtotal_cents,

@@ -48,6 +48,7 @@ class OptionInput:
     is_recommended: bool = False
     discount_cents: int = 0
     discount_ppm: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ def copy_revision(source: EstimateRevision, n: int) -> EstimateRevision:
         EstimateOption(
             position=option.position,
             label=option.label,
+            reason=option.reason,
             is_recommended=option.is_recommended,
             discount_cents=option.discount_cents,
             discount_ppm=option.discount_ppm,
@@ -164,6 +166,7 @@ def _option(position: int, option: OptionInput) -> EstimateOption:
     return EstimateOption(
         position=position,
         label=option.label,
+        reason=option.reason,
         is_recommended=option.is_recommended,
         discount_cents=option.discount_cents,
         discount_ppm=option.discount_ppm,

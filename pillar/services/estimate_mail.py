@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
-from pillar import dates
+from sqlalchemy import update
+
+from pillar import clock, dates
+from pillar.extensions import db
 from pillar.models.customer import Contact
 from pillar.models.estimate import Estimate
 from pillar.models.estimate_replies import EstimateReply
 from pillar.models.job import Job
-from pillar.models.message import Message, Purpose
+from pillar.models.message import Message, MessageStatus, Purpose
 from pillar.models.signature import Signature
 from pillar.models.staff import StaffUser
 from pillar.money import money
@@ -63,7 +66,10 @@ def estimate_texted(estimate: Estimate, contact: Contact, number: str, times: in
 
 
 def accepted_copy(estimate: Estimate, signature: Signature) -> Message | None:
-    """The customer's copy of what was signed; None when there is no address to send it to."""
+    """The customer's copy of what was signed; None when there is no address to send it to.
+
+    It waits for the signed paper, which goes along, but not for long: then it goes with the link alone.
+    """
     contact = estimate.contact
     if contact is None or not contact.email:
         return None
@@ -74,10 +80,31 @@ def accepted_copy(estimate: Estimate, signature: Signature) -> Message | None:
         purpose=Purpose.TRANSACTIONAL,
         about=_about(estimate),
         customer=estimate.customer,
-        dedupe_key=f"estimate_accepted_customer:{estimate.public_id}",
+        dedupe_key=_copy_key(estimate),
         context=_accepted_context(estimate, signature)
         | {"link": links.quote(estimate), "contact_name": first_name(contact.name)},
     )
+
+
+def release_copy(signature: Signature) -> int | None:
+    """Let the customer's copy go now: its paper is there, or will not be. Its row's id; None when it went already.
+
+    One statement, so that whoever has the row in hand at this moment is not disturbed.
+    """
+    now = clock.real_now()
+    found = db.session.execute(
+        update(Message)
+        .where(
+            Message.dedupe_key == _copy_key(signature.estimate),
+            Message.status == MessageStatus.QUEUED,
+            Message.attempts == 0,
+            Message.due_at > now,
+        )
+        .values(due_at=now)
+        .returning(Message.id),
+        execution_options={"synchronize_session": False},
+    )
+    return found.scalar_one_or_none()
 
 
 def accepted_alert(estimate: Estimate, signature: Signature, job: Job | None, staff: StaffUser) -> Message:
@@ -136,6 +163,10 @@ def _accepted_context(estimate: Estimate, signature: Signature) -> dict[str, obj
         "signature": describe_signature(signature),
         "preheader": f"{document['title']}, {total}, signed by {signature.signer_name}.",
     }
+
+
+def _copy_key(estimate: Estimate) -> str:
+    return f"estimate_accepted_customer:{estimate.public_id}"
 
 
 def _about(estimate: Estimate) -> str:

@@ -23,7 +23,7 @@ from pillar.config import Config
 from pillar.errors import RuleViolation
 from pillar.extensions import db
 from pillar.models.audit import AuditEvent, entity_of
-from pillar.models.estimate import Estimate
+from pillar.models.estimate import SIGNED, Estimate
 from pillar.models.estimate_replies import EstimateView
 from pillar.models.signature import Signature, SignatureMethod
 from pillar.models.signed_pdf import SignedPdf
@@ -32,7 +32,7 @@ from pillar.offer import Choice, choose
 from pillar.services import links, quotes
 from pillar.services.branding import CompanyProfile, profile_of
 from pillar.services.logos import logo_path
-from pillar.services.quotes import Quote
+from pillar.services.quotes import Quote, Selection
 from pillar.signature_image import draw_svg, read_strokes
 from pillar.typesetting import breakable
 
@@ -74,15 +74,22 @@ class Paper:
         return typesetting.typeset("estimate", {**self.values, "qr": qr}, at=self.at)
 
 
-def describe(estimate: Estimate, company: CompanyProfile) -> Paper:
-    """The paper of what the page shows now: an offer, or what was signed with its certificate."""
-    quote = quotes.view(estimate, company)
+def describe(estimate: Estimate, company: CompanyProfile, selection: Selection | None = None) -> Paper:
+    """The paper of what the page shows now: an offer, or what was signed with its certificate.
+
+    With a selection the offer is that choice, and names the other options with their totals; without one it holds
+    every option in full. Raises RuleViolation when the selection names what is not part of the offer.
+    """
+    if estimate.status in SIGNED:
+        selection = None
+    quote = quotes.view(estimate, company, selection)
     document = quote.document
+    is_chosen = selection is not None and selection.is_named
     signature = quotes.signature_of(estimate) if quote.signature else None
     qr_url = links.certificate(signature) if signature else links.quote(estimate)
     values = {
         "title": breakable(document["title"]),
-        "subtitle": breakable(_subtitle(quote)),
+        "subtitle": breakable(_subtitle(quote, names_option=is_chosen or signature is not None)),
         "number": document["number"],
         "tampered": quote.tampered,
         "warning": _TAMPERED,
@@ -90,7 +97,8 @@ def describe(estimate: Estimate, company: CompanyProfile) -> Paper:
         "qr": {"label": "Check this document" if signature else "See it online"},
         "facts": _facts(estimate, document),
         "message": breakable(document["message"]),
-        "sections": _sections(quote),
+        "sections": _sections(quote, is_chosen=is_chosen or signature is not None),
+        "others": _others(quote) if is_chosen else [],
         "addons": [] if signature else _not_ticked(quote),
         "terms": breakable(document["terms"]),
         "signature": _signature(document, signature) if signature else None,
@@ -111,19 +119,25 @@ def file_name(estimate: Estimate, *, is_signed: bool) -> str:
     return f"{estimate.number or 'estimate'}{'-signed' if is_signed else ''}.pdf"
 
 
-def _subtitle(quote: Quote) -> str:
+def _subtitle(quote: Quote, *, names_option: bool) -> str:
     """`Estimate EST-2026-00142, Standard option. Approved.`"""
-    option = f", {quote.choice.label} option" if quote.signature and quote.choice.label else ""
+    option = f", {quote.choice.label} option" if names_option and quote.choice.label else ""
     revision = f", revision {quote.revision}" if quote.revision > 1 else ""
     return f"Estimate {quote.document['number']}{revision}{option}. {quote.pill.label}."
 
 
-def _sections(quote: Quote) -> list[dict[str, Any]]:
-    """What was signed; before that every option as the page offers it, with the add-ons ticked from the start."""
-    if quote.signature:
-        return [_section(quote.choice, is_only=True)]
+def _sections(quote: Quote, *, is_chosen: bool) -> list[dict[str, Any]]:
+    """What was chosen or signed; before that every option as the page offers it, with the add-ons that start ticked."""
+    if is_chosen:
+        reasons = [tier.reason for tier in quote.tiers if tier.is_chosen]
+        return [_section(quote.choice, quote.choice.label if reasons else "", *reasons)]
     options = quote.document["options"]
-    return [_section(choose(quote.document, each["key"]), is_only=len(options) == 1) for each in options]
+    if len(options) == 1:
+        return [_section(quote.choice)]
+    return [
+        _section(choose(quote.document, each["key"]), each["label"], quotes.reason_of(each))
+        for each in options
+    ]
 
 
 def _company(document: dict[str, Any], company: CompanyProfile) -> dict[str, Any]:
@@ -158,7 +172,7 @@ def _facts(estimate: Estimate, document: dict[str, Any]) -> list[tuple[str, str]
     ]
 
 
-def _section(choice: Choice, *, is_only: bool) -> dict[str, Any]:
+def _section(choice: Choice, label: str = "", reason: str = "") -> dict[str, Any]:
     option = choice.as_option()
     totals = [("Subtotal", option["subtotal_cents"])]
     if option["discount_cents"]:
@@ -170,7 +184,8 @@ def _section(choice: Choice, *, is_only: bool) -> dict[str, Any]:
     if choice.deposit_cents:
         totals.append(("Deposit due on approval", choice.deposit_cents))
     return {
-        "label": "" if is_only else breakable(option["label"]),
+        "label": breakable(label),
+        "reason": breakable(reason),
         "lines": [_line(line) for line in option["lines"]],
         "totals": [
             {"label": breakable(label), "amount": money.money(cents), "strong": label == "Total"}
@@ -180,7 +195,20 @@ def _section(choice: Choice, *, is_only: bool) -> dict[str, Any]:
 
 
 def _not_ticked(quote: Quote) -> list[dict[str, str]]:
-    return [_line(line) for line in quote.document["addons"] if not line["preselected"]]
+    return [_line(line) for line in quote.document["addons"] if line["key"] not in quote.choice.addon_keys]
+
+
+def _others(quote: Quote) -> list[dict[str, str]]:
+    """The options beside the chosen one, at what they cost with the same add-ons: the page's other cards."""
+    return [
+        {
+            "label": breakable(tier.label),
+            "reason": breakable(tier.reason),
+            "total": money.money(tier.total_cents),
+        }
+        for tier in quote.tiers
+        if not tier.is_chosen
+    ]
 
 
 def _line(line: Any) -> dict[str, str]:

@@ -25,9 +25,12 @@ _REVISABLE = frozenset({S.SENT, S.CHANGES_REQUESTED, S.DECLINED, S.EXPIRED})
 _SENDABLE = _REVISABLE | {S.DRAFT}
 
 
-def draft_estimate(tenant: Tenant, content: EstimateInput) -> Estimate:
-    """Start an estimate. It has no number and no live link until it is sent."""
-    estimate = Estimate(title=content.title, customer=content.customer)
+def draft_estimate(tenant: Tenant, content: EstimateInput, public_id: str | None = None) -> Estimate:
+    """Start an estimate. It has no number and no live link until it is sent.
+
+    `public_id` is that of the form it was written in, which may make one estimate only.
+    """
+    estimate = Estimate(public_id=public_id, title=content.title, customer=content.customer)
     estimate.revisions.append(EstimateRevision(n=1))
     db.session.add(estimate)
     write_draft(tenant, estimate, content)
@@ -109,9 +112,10 @@ def discard_revision(estimate: Estimate) -> None:
     db.session.expire(estimate, ["revisions"])
 
 
-def duplicate_estimate(estimate: Estimate) -> Estimate:
-    """A new draft for the same customer with the same content."""
+def duplicate_estimate(estimate: Estimate, public_id: str | None = None) -> Estimate:
+    """A new draft for the same customer with the same content; `public_id` as in `draft_estimate`."""
     copy = Estimate(
+        public_id=public_id,
         title=estimate.title,
         customer=estimate.customer,
         contact=estimate.contact,

@@ -1,22 +1,24 @@
 """Writing a message. The row is the request to send it; it goes out when the transaction commits, or never.
 
-A message shows what was really sent, so it is rendered when it is written. Security mail is the exception: it
-carries a new secret for each attempt, so `pillar.services.delivery` renders it while sending.
+A message shows what was really sent, so it is rendered when it is written. Security messages are the exception: they
+carry a new secret for each attempt, so `pillar.services.delivery` renders them while sending.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import structlog
 from flask import render_template
 from jinja2 import TemplateError
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
-from pillar import emails
+from pillar import clock, emails
 from pillar.errors import RuleViolation
 from pillar.extensions import db
 from pillar.models.customer import Customer
@@ -29,6 +31,11 @@ from pillar.text import clean_line, clean_text
 
 log = structlog.get_logger()
 
+# What goes along with some mails is made in a moment by a worker; without it they leave when this is over.
+PAPER_PATIENCE = timedelta(minutes=3)
+NO_WAIT = timedelta(0)
+WAITS = {"estimate_accepted_customer": PAPER_PATIENCE}
+_VERSION = select(Tenant.settings_version).where(Tenant.id == bindparam("tenant_id"))
 _SUBJECT_LENGTH, _NAME_LENGTH = 300, 200
 
 
@@ -41,7 +48,7 @@ class Rendered:
     html: str
 
 
-def compose(
+def compose(  # noqa: PLR0913 - all by name, and each says one thing
     template: str,
     *,
     to_address: str,
@@ -50,6 +57,7 @@ def compose(
     about: str = "",
     customer: Customer | None = None,
     dedupe_key: str,
+    params: Mapping[str, Any] | None = None,
     context: Mapping[str, Any] | None = None,
 ) -> Message:
     """Write a mail; asking twice with the same key gives the first one."""
@@ -65,6 +73,8 @@ def compose(
         about=about,
         customer_id=customer.id if customer else None,
         dedupe_key=dedupe_key,
+        params=dict(params or {}),
+        due_at=clock.real_now() + WAITS.get(template, NO_WAIT),
     )
     if purpose is not Purpose.SECURITY:
         _fill(message, context or {})
@@ -103,6 +113,7 @@ def count_about(about: str, template: str) -> int:
     return db.session.scalar(query) or 0
 
 
+@lru_cache(maxsize=1_000)
 def _address(typed: str) -> str:
     """The address in its one spelling; empty when it cannot be one."""
     try:
@@ -124,13 +135,18 @@ def _fill(message: Message, context: Mapping[str, Any]) -> None:
     message.body_html = rendered.html
 
 
+def company_profile() -> CompanyProfile:
+    """The bound company: its settings' version is asked each time, the rest only when that is another one."""
+    tenant_id = current_tenant_id()
+    version = db.session.scalars(_VERSION, {"tenant_id": tenant_id}).one()
+    return profile(db.session(), tenant_id, version)
+
+
 def company_look() -> CompanyProfile:
     """The bound company as its messages show it."""
-    tenant_id = current_tenant_id()
-    version = db.session.scalars(select(Tenant.settings_version).where(Tenant.id == tenant_id)).one()
-    company = profile(db.session(), tenant_id, version)
+    company = company_profile()
     # In a mailbox a path alone leads nowhere.
-    return replace(company, logo_url=links.absolute(company.logo_url)) if company.logo_url else company
+    return replace(company, logo_url=links.public(company.logo_url)) if company.logo_url else company
 
 
 def insert_once(message: Message) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 S = EstimateStatus
 CONSENT_VERSION = "2026-11"
 _FRIDAY = 5
+_PICK = "Our pick for you"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +99,19 @@ class Selection:
     option_key: str | None = None
     addon_keys: tuple[str, ...] | None = None
 
+    @property
+    def is_named(self) -> bool:
+        """Whether anything was chosen, be it that no add-on shall go along."""
+        return self.option_key is not None or self.addon_keys is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One option as a card: its name, what it holds, its price with the add-ons that are ticked."""
+    """One option as a card: its name, why to take it, its price with the add-ons that are ticked, what it holds."""
 
     key: str
     label: str
-    is_recommended: bool
+    reason: str
     is_chosen: bool
     total_cents: int
     ticks: tuple[str, ...]
@@ -305,13 +312,21 @@ def _tiers(document: dict[str, Any], choice: Choice) -> tuple[Tier, ...]:
         Tier(
             key=option["key"],
             label=option["label"],
-            is_recommended=option["recommended"],
+            reason=reason_of(option),
             is_chosen=option["key"] == choice.option_key,
             total_cents=_total(document, option["key"], choice),
             ticks=tuple(line["description"] for line in option["lines"]),
         )
         for option in options
     )
+
+
+def reason_of(option: Mapping[str, Any]) -> str:
+    """Why to take an option, in one line; the recommended one says that it is, also where nobody wrote why."""
+    reason = str(option.get("reason", ""))
+    if not option["recommended"]:
+        return reason
+    return f"{_PICK} · {reason}" if reason else _PICK
 
 
 def _total(document: dict[str, Any], option_key: str, choice: Choice) -> int:

@@ -25,17 +25,18 @@ def deliver_message(message_id: int) -> None:
     config: Config = current_app.config["PILLAR_CONFIG"]
     # While the lease is ours nobody else writes this row, so it need not be read again to be recorded.
     db.session().expire_on_commit = False
-    lease = Message.claim(db.session(), message_id, config.lease_seconds)
-    if lease is None:
+    message = Message.take(db.session(), message_id, config.lease_seconds)
+    if message is None:
         return
-    mail = delivery.prepare(db.session.get_one(Message, message_id))
+    lease = message.lease_token
+    mail = delivery.prepare(message)
     db.session.commit()
     if mail is None:
         return
     outcome = delivery.hand_over(mail)
     for tries_left in reversed(range(_TRIES)):
         try:
-            _record(message_id, lease, outcome)
+            _record(message, lease, outcome)
         except OperationalError:
             # Giving up here would send it a second time when the lease has run out.
             db.session.rollback()
@@ -46,10 +47,9 @@ def deliver_message(message_id: int) -> None:
             return
 
 
-def _record(message_id: int, lease: str, outcome: delivery.Outcome) -> None:
-    message = Message.held(db.session(), message_id, lease)
-    if message is None:
-        log.warning("message_lease_lost", message=message_id)
+def _record(message: Message, lease: str, outcome: delivery.Outcome) -> None:
+    if not Message.is_held(db.session(), message.id, lease):
+        log.warning("message_lease_lost", message=message.id)
         return
     delivery.record(message, outcome)
     db.session.commit()

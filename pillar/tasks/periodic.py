@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from flask import Flask, g
+from flask import Flask, current_app, g
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
@@ -20,7 +20,8 @@ from pillar.http import portal_sessions, sessions
 from pillar.models.audit import SYSTEM
 from pillar.models.processes import PeriodicRun
 from pillar.models.tenant import Tenant, TenantStatus
-from pillar.services import estimates, heartbeats
+from pillar.services import document_watch, estimates, heartbeats, lookups
+from pillar.tasks.imports import purge_old_imports
 from pillar.tenancy import using_tenant
 
 log = structlog.get_logger()
@@ -28,14 +29,18 @@ log = structlog.get_logger()
 # The days of the companies end at different hours, so what ends with the day is looked at each hour.
 _HOURLY, _DAILY = "%Y-%m-%dT%H", "%Y-%m-%d"
 _KEPT_RUNS = timedelta(days=30)
+_KEPT_LOOKUPS = timedelta(days=1)
 
 
 def run_due(app: Flask) -> None:
     """Do what has not been done yet in this hour and on this day."""
     now = clock.now()
     for tenant_id in _open_tenants(app):
+        _once(app, f"purge_imports:{tenant_id}", now.strftime(_DAILY), lambda: _purge_imports(tenant_id))  # noqa: B023 - called at once
+        _watch_documents(app, tenant_id, now)
         _once(app, f"expire_estimates:{tenant_id}", now.strftime(_HOURLY), lambda: _expire(tenant_id))  # noqa: B023 - called at once
     _once(app, "forget_sessions", now.strftime(_HOURLY), lambda: _forget_sessions(now))
+    _once(app, "forget_lookups", now.strftime(_HOURLY), lambda: lookups.forget_old(now - _KEPT_LOOKUPS))
     _once(app, "forget_runs", now.strftime(_DAILY), _forget_runs)
 
 
@@ -77,6 +82,31 @@ def _expire(tenant_id: int) -> None:
         estimates.expire_due(db.session.get_one(Tenant, tenant_id))
         # Inside the scope: what follows belongs to no company.
         db.session.flush()
+
+
+def _watch_documents(app: Flask, tenant_id: int, now: datetime) -> None:
+    """Hashing many documents takes a moment, so it comes before the transaction that alarms."""
+    job, hour = f"watch_documents:{tenant_id}", now.strftime(_HOURLY)
+    with app.app_context(), reading(db.session()), using_tenant(db.session(), tenant_id):
+        if _is_done(job, hour):
+            return
+        try:
+            changed = document_watch.changed_estimates(now)
+        except Exception:
+            log.exception("periodic_job_broke", job=job, period=hour)
+            return
+    _once(app, job, hour, lambda: _alarm(tenant_id, changed))
+
+
+def _alarm(tenant_id: int, changed: list[int]) -> None:
+    with using_tenant(db.session(), tenant_id):
+        document_watch.alarm(changed)
+        db.session.flush()
+
+
+def _purge_imports(tenant_id: int) -> None:
+    with using_tenant(db.session(), tenant_id):
+        purge_old_imports(current_app.config["PILLAR_CONFIG"])
 
 
 def _forget_runs() -> None:

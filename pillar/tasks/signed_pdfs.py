@@ -9,7 +9,8 @@ from pillar.config import Config
 from pillar.database import reading
 from pillar.extensions import db
 from pillar.models.signed_pdf import SignedPdf
-from pillar.services import estimate_pdf
+from pillar.services import estimate_mail, estimate_pdf
+from pillar.tasks.messages import deliver_message
 from pillar.tasks.registry import task
 from pillar.typesetting import TypesettingFailed
 
@@ -40,7 +41,11 @@ def make_signed_pdf(row_id: int) -> None:
         row.postpone(_AGAIN_SECONDS)
     else:
         row.keep(pdf)
+    # With the paper, or without one that cannot be made: the customer's copy waits no longer.
+    copy_id = estimate_mail.release_copy(row.signature)
     db.session.commit()
+    if copy_id is not None:
+        deliver_message.later(row.tenant_id, copy_id)
 
 
 def _made(paper: estimate_pdf.Paper, row_id: int) -> bytes | None:
