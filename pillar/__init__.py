@@ -12,6 +12,7 @@ from pillar.extensions import csrf, db, login_manager, migrate
 from pillar.gateways import Gateways
 from pillar.http import access, assets, errors, headers, health, limits, realms, scope, templating
 from pillar.http.converters import CONVERTERS
+from pillar.models.search import WordTables
 from pillar.sealed import DataKeys
 from pillar.tasks import outbox
 
@@ -42,7 +43,7 @@ def _bind_extensions(app: Flask, config: Config) -> None:
     migrate.init_app(app, db)
     with app.app_context():
         prepare_engine(db.engine)
-        tenancy.put_up(db.engine, db.metadata)
+        tenancy.put_up(db.engine, db.metadata, WordTables.metadata)
     headers.init_app(app, config)
     app.before_request(scope.begin_request)
     csrf.init_app(app)
@@ -56,6 +57,7 @@ def _bind_edges(app: Flask, config: Config) -> None:
     templating.init_app(app)
     errors.init_app(app)
     outbox.init_app(app, config)
-    for blueprint in (assets.bp, health.bp, public.bp, portal.bp):
+    ways_in = (portal.bp, portal.links_bp, portal.one_time_links.bp)
+    for blueprint in (assets.bp, health.bp, public.bp, *ways_in):
         app.register_blueprint(blueprint)
     admin.init_app(app)

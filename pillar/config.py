@@ -84,6 +84,11 @@ class Config:
         return self.database_url.startswith("sqlite")
 
     @property
+    def has_base_url(self) -> bool:
+        """Whether the public address was set, not made up from where we listen."""
+        return self.base_url != _own_address(self.host, self.port)
+
+    @property
     def is_https(self) -> bool:
         """Whether people reach us over TLS."""
         return self.base_url.startswith("https://")

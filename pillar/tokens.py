@@ -40,3 +40,9 @@ def digest(token: str) -> str:
 def same(left: str, right: str) -> bool:
     """Compare two secrets in constant time."""
     return hmac.compare_digest(left.encode(), right.encode())
+
+
+def keyed_digest(secret: str, purpose: str, text: str) -> str:
+    """HMAC of a short text, a key for each purpose: whoever holds only the database cannot try words on it."""
+    key = hmac.digest(secret.encode(), purpose.encode(), "sha256")
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

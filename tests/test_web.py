@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -10,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from pillar.admin import access as door
-from pillar.http.access import PUBLIC, need_of
+from pillar.http.access import CUSTOMER, PUBLIC, need_of
 from pillar.permissions import Permission, Role, granted
 from pillar.tokens import document_token
 from tests.support.bed import Bed
@@ -146,7 +147,7 @@ def test_every_endpoint_says_what_it_needs(app: Flask, furnished: Both, signed_i
     unmarked = []
     for each in addresses(app, ours):
         need = need_of(app, each.endpoint)
-        assert need is None or need == PUBLIC or need in set(Permission), each.endpoint
+        assert need in {None, PUBLIC, CUSTOMER, *Permission}, each.endpoint
         if need is None:
             unmarked.append(each.endpoint)
             assert client.get(each.path).status_code == 404, each.path
@@ -186,6 +187,10 @@ def _expect(client: PillarClient, each: Address, method: str, token: str, who: s
         assert response.status_code != 403, named
     elif each.need is None:
         assert response.status_code == 404, named
+    elif each.need == CUSTOMER:
+        # The office is a stranger there as well: it looks by a session of its own (1.14).
+        assert response.status_code == 303, named
+        assert urlsplit(response.location).path.endswith("/sign-in"), named
     elif who == "visitor":
         assert response.status_code == 303, named
         assert response.location.startswith("/admin/sign-in"), named

@@ -17,6 +17,7 @@ from pillar.extensions import db
 from pillar.http.access import needs
 from pillar.http.forms import Filled, LineField
 from pillar.http.limits import STAFF_SIGN_IN, limiter
+from pillar.http.sessions import SignedIn
 from pillar.permissions import Permission
 from pillar.services import sign_in as proofs
 
@@ -47,10 +48,11 @@ def security() -> ResponseReturnValue:
 
 
 def require_second_step() -> ResponseReturnValue | None:
-    """Before every request of a signed-in person: where codes are asked for, they come first."""
-    if g.get("signed_in") is None or request.endpoint in _OPEN_BEFORE:
+    """Before every request of somebody of the office: where codes are asked for, they come first."""
+    signed_in = g.get("signed_in")
+    if not isinstance(signed_in, SignedIn) or request.endpoint in _OPEN_BEFORE:
         return None
-    if not proofs.needs_totp(current_user, company_requires=g.signed_in.company_requires_totp):
+    if not proofs.needs_totp(current_user, company_requires=signed_in.company_requires_totp):
         return None
     flash(_REQUIRED, "wait")
     return redirect(url_for("admin_access.security"), 303)

@@ -16,16 +16,19 @@ from pillar.demo.acme import fill_acme
 from pillar.demo.sparkle import fill_sparkle
 from pillar.extensions import db
 from pillar.models.audit import Actor
+from pillar.models.customer import Contact
 from pillar.models.message import Message, MessageStatus
 from pillar.models.phone_number import Registration
 from pillar.models.tenant import Tenant
+from pillar.passwords import hash_password
 from pillar.permissions import Role
-from pillar.services import phone_numbers
+from pillar.services import phone_numbers, portal_passwords
 from pillar.services import staff as staff_accounts
 from pillar.services.companies import create_company
 from pillar.services.phone_numbers import SenderInput
 from pillar.tenancy import using_tenant
 
+CUSTOMER = "john.mitchell@acme.example"
 PASSWORD = "pillar-demo"  # noqa: S105 - printed by `make run`; production makes no sample
 ACME, SPARKLE = "acme-hvac", "sparkle-clean"
 _DOMAINS = {ACME: "acme.example", SPARKLE: "sparkle.example"}
@@ -88,7 +91,7 @@ def ensure_sample(app: Flask) -> dict[str, Any]:
             for role in _NAMES
         ],
         "customers": [
-            {"tenant": ACME, "email": "john.mitchell@acme.example", "password": PASSWORD},
+            {"tenant": ACME, "email": CUSTOMER, "password": PASSWORD},
         ],
     }
 
@@ -102,9 +105,16 @@ def _make(slug: str, fill: Any) -> None:
             )
         phone_numbers.save_sender(SenderInput(_SENDERS[slug], Registration.APPROVED))
         fill(db.session.get_one(Tenant, tenant_id))
+        _let_customers_in()
         _mark_sent()
         # Inside the scope: leaving it would write out what is not yet committed.
         db.session.commit()
+
+
+def _let_customers_in() -> None:
+    """The sample's customer may also sign in with the password that `make run` prints (1.6)."""
+    for contact in db.session.scalars(select(Contact).where(Contact.email == CUSTOMER)):
+        portal_passwords.set_password(contact, hash_password(PASSWORD))
 
 
 def _mark_sent() -> None:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from werkzeug.routing import BaseConverter
 
+from pillar.signed_links import SHAPE
+
 
 class TokenConverter(BaseConverter):
     """A random URL-safe name: document tokens, public ids, certificate ids."""
 
     regex = "[A-Za-z0-9_-]{16,64}"
+
+
+class SignedConverter(BaseConverter):
+    """A signed link's token: subject, end and signature with dots between."""
+
+    regex = SHAPE
 
 
 class SlugConverter(BaseConverter):
@@ -17,4 +25,8 @@ class SlugConverter(BaseConverter):
     regex = "[a-z0-9-]{3,40}"
 
 
-CONVERTERS: dict[str, type[BaseConverter]] = {"token": TokenConverter, "slug": SlugConverter}
+CONVERTERS: dict[str, type[BaseConverter]] = {
+    "token": TokenConverter,
+    "signed": SignedConverter,
+    "slug": SlugConverter,
+}

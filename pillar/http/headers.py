@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Response, g
 
 from pillar.config import Config
+from pillar.http import hosts
 
-_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()"
 
 
@@ -26,16 +26,15 @@ def allow_own_frames() -> None:
     g.csp_frames = True
 
 
+def allow_own_worker() -> None:
+    """Let this page register a service worker of ours (1.15)."""
+    g.csp_worker = True
+
+
 def init_app(app: Flask, config: Config) -> None:
     """Check the Host before, add the headers after."""
-    hosts = _known_hosts(config)
     policy_end = _policy_end(config)
-
-    @app.before_request
-    def _known_host_only() -> None:
-        # Before anything else: links and cookies must not be made for a name that is not ours.
-        if _name_of(request.host) not in hosts:
-            abort(400)
+    app.before_request(lambda: hosts.admit(config))
 
     @app.after_request
     def _add_headers(response: Response) -> Response:
@@ -61,7 +60,8 @@ def _policy(end: str) -> str:
     nonce: str | None = g.get("csp_nonce")
     named = f"'nonce-{nonce}'" if nonce else "'none'"
     frames = "frame-src 'self'; " if g.get("csp_frames") else ""
-    return f"default-src 'none'; {frames}script-src {named}; style-src {named}; {end}"
+    worker = "worker-src 'self'; " if g.get("csp_worker") else ""
+    return f"default-src 'none'; {frames}{worker}script-src {named}; style-src {named}; {end}"
 
 
 def _policy_end(config: Config) -> str:
@@ -73,14 +73,3 @@ def _policy_end(config: Config) -> str:
         "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
         f"base-uri 'none'; frame-ancestors 'none'; form-action {targets}"
     )
-
-
-def _known_hosts(config: Config) -> frozenset[str]:
-    own = frozenset({_name_of(urlsplit(config.base_url).netloc)})
-    return own if config.is_production else own | _LOOPBACK_HOSTS
-
-
-def _name_of(host: str) -> str:
-    """The name in a Host header, without its port; an IPv6 address keeps its brackets."""
-    name, _colon, port = host.lower().rpartition(":")
-    return name if name and port.isascii() and port.isdigit() else host.lower()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from flask import abort, g, make_response, render_template
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from pillar.extensions import db
 from pillar.http.scope import enter_company
 from pillar.models.tenant import Tenant, TenantStatus
 from pillar.services.branding import CompanyProfile
+
+# Put together once: every page of every portal begins with it.
+_BY_SLUG = select(Tenant.id, Tenant.settings_version, Tenant.status).where(Tenant.slug == bindparam("slug"))
 
 
 def enter_portal(slug: str) -> CompanyProfile:
@@ -20,9 +23,7 @@ def enter_portal(slug: str) -> CompanyProfile:
     company: CompanyProfile | None = g.get("portal_company")
     if company is not None and company.slug == slug:
         return company
-    row = db.session.execute(
-        select(Tenant.id, Tenant.settings_version, Tenant.status).where(Tenant.slug == slug)
-    ).one_or_none()
+    row = db.session.execute(_BY_SLUG, {"slug": slug}).one_or_none()
     host_owner: int | None = g.get("host_tenant_id")
     if row is None or row.status is TenantStatus.CLOSED or host_owner not in (None, row.id):
         abort(404)
@@ -34,3 +35,10 @@ def refuse_when_off(company: CompanyProfile) -> None:
     """A portal that is switched off answers every page alike (1.3)."""
     if not company.portal_enabled:
         abort(make_response(render_template("portal/unavailable.html", company=company), 503))
+
+
+def open_portal(slug: str) -> CompanyProfile:
+    """Bind the company of a page for visitors, unless its portal is off."""
+    company = enter_portal(slug)
+    refuse_when_off(company)
+    return company

@@ -5,6 +5,7 @@ A session belongs to one company: on any other slug or host the browser is a str
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import structlog
 from flask import Request, after_this_request, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Row, and_, delete, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, or_, select, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import lazyload
 from werkzeug.wrappers import Response
 
 from pillar import clock
@@ -34,6 +36,40 @@ VIEWING_LIFE = timedelta(hours=1)
 CUSTOMER_COOKIE = "pillar-customer"
 
 log = structlog.get_logger()
+
+# Put together once: every signed-in page begins with it.
+_SIGNED_IN = (
+    select(
+        PortalSession.token_hash,
+        PortalSession.last_seen_at,
+        StaffUser.public_id.label("viewer"),
+        Contact,
+    )
+    .join(
+        Contact,
+        and_(Contact.tenant_id == PortalSession.tenant_id, Contact.id == PortalSession.contact_id),
+    )
+    .outerjoin(
+        StaffUser,
+        and_(
+            StaffUser.tenant_id == PortalSession.tenant_id,
+            StaffUser.id == PortalSession.viewer_staff_id,
+            StaffUser.status == StaffStatus.ACTIVE,
+            StaffUser.deleted_at.is_(None),
+        ),
+    )
+    .where(
+        PortalSession.token_hash == bindparam("token_hash"),
+        PortalSession.expires_at > bindparam("now"),
+        PortalSession.last_seen_at > bindparam("idle_since"),
+        # Whoever was shut out of the office does not go on looking.
+        or_(PortalSession.viewer_staff_id.is_(None), StaffUser.id.is_not(None)),
+        Contact.deleted_at.is_(None),
+        or_(PortalSession.viewer_staff_id.is_not(None), Contact.portal_access == PortalAccess.FULL),
+    )
+    # Most pages show no telephone number.
+    .options(lazyload(Contact.phones))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +96,12 @@ def find_contact(asking: Request) -> Contact | None:
     found = _look_up(digest(token))
     if found is None:
         return None
+    contact: Contact = found.Contact
     if found.viewer is None:
         _stamp(found)
     g.signed_in = PortalSignedIn(found.token_hash, found.viewer or "")
-    g.actor = acting("staff" if found.viewer else "contact", found.viewer or found.public_id)
-    return db.session.scalars(select(Contact).where(Contact.id == found.contact_id)).one_or_none()
+    g.actor = acting("staff" if found.viewer else "contact", found.viewer or contact.public_id)
+    return contact
 
 
 def admit(contact: Contact | None) -> ResponseReturnValue | None:
@@ -136,40 +173,10 @@ def _begin(contact: Contact, life: timedelta, viewer: StaffUser | None = None) -
 
 
 def _look_up(token_hash: str) -> Row[*tuple[Any, ...]] | None:
-    """The session of the bound company with what decides whether it counts."""
+    """The session of the bound company and its person, if it counts."""
     now = clock.now()
-    query = (
-        select(
-            PortalSession.token_hash,
-            PortalSession.contact_id,
-            PortalSession.last_seen_at,
-            Contact.public_id,
-            StaffUser.public_id.label("viewer"),
-        )
-        .join(
-            Contact,
-            and_(Contact.tenant_id == PortalSession.tenant_id, Contact.id == PortalSession.contact_id),
-        )
-        .outerjoin(
-            StaffUser,
-            and_(
-                StaffUser.tenant_id == PortalSession.tenant_id,
-                StaffUser.id == PortalSession.viewer_staff_id,
-                StaffUser.status == StaffStatus.ACTIVE,
-                StaffUser.deleted_at.is_(None),
-            ),
-        )
-        .where(
-            PortalSession.token_hash == token_hash,
-            PortalSession.expires_at > now,
-            PortalSession.last_seen_at > now - CUSTOMER_IDLE,
-            # Whoever was shut out of the office does not go on looking.
-            or_(PortalSession.viewer_staff_id.is_(None), StaffUser.id.is_not(None)),
-            Contact.deleted_at.is_(None),
-            or_(PortalSession.viewer_staff_id.is_not(None), Contact.portal_access == PortalAccess.FULL),
-        )
-    )
-    return db.session.execute(query).one_or_none()
+    values = {"token_hash": token_hash, "now": now, "idle_since": now - CUSTOMER_IDLE}
+    return db.session.execute(_SIGNED_IN, values).one_or_none()
 
 
 def _stamp(found: Row[*tuple[Any, ...]]) -> None:
@@ -210,3 +217,52 @@ def _with_cookie(response: Response, token: str, life: timedelta) -> Response:
 def _without_cookie(response: Response) -> Response:
     drop_cookie(response, CUSTOMER_COOKIE)
     return response
+
+
+def sessions_of(contact: Contact) -> Sequence[PortalSession]:
+    """The browsers in which a person is signed in, the last seen first. The office's looking is none of them."""
+    now = clock.now()
+    query = (
+        select(PortalSession)
+        .where(
+            PortalSession.contact_id == contact.id,
+            PortalSession.viewer_staff_id.is_(None),
+            PortalSession.expires_at > now,
+            PortalSession.last_seen_at > now - CUSTOMER_IDLE,
+        )
+        .order_by(PortalSession.last_seen_at.desc(), PortalSession.id.desc())
+    )
+    return db.session.scalars(query).all()
+
+
+def end_other_sessions(contact: Contact) -> None:
+    """Sign a person out in every browser but this one."""
+    db.session.execute(
+        delete(PortalSession).where(
+            PortalSession.contact_id == contact.id, PortalSession.token_hash != g.signed_in.token_hash
+        ),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def stop_looking() -> None:
+    """End the office's look. The member of the office goes on in the same browser, so nothing else of it is touched."""
+    _forget_this_browser()
+    after_this_request(_without_cookie)
+
+
+def viewed_company() -> int | None:
+    """The company whose portal the office looks at in this browser, on any page; costs nothing without the cookie.
+
+    Asked before a company is bound: what is signed there is not a customer's signature (1.14).
+    """
+    token = request.cookies.get(cookie_name(CUSTOMER_COOKIE), "")
+    if not token:
+        return None
+    query = select(PortalSession.tenant_id).where(
+        PortalSession.token_hash == digest(token),
+        PortalSession.viewer_staff_id.is_not(None),
+        PortalSession.expires_at > clock.now(),
+    )
+    with across_tenants(db.session(), "only the cookie says whose company it is"):
+        return db.session.scalar(query)

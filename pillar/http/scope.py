@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, current_app, g, request
+from flask import Flask, abort, current_app, g, request
 
 from pillar.extensions import db
 from pillar.models.audit import Actor
@@ -46,7 +46,12 @@ def user_agent() -> str:
 
 
 def enter_company(tenant_id: int, settings_version: int) -> CompanyProfile:
-    """Bind the company that slug, host, session or token named, and have its look at hand for every page."""
+    """Bind the company that slug, session or token named, and have its look at hand for every page.
+
+    On another company's host it does not exist (1.2).
+    """
+    if g.get("host_tenant_id") not in (None, tenant_id):
+        abort(404)
     bind_tenant(db.session(), tenant_id)
     company = profile(db.session(), tenant_id, settings_version)
     g.company = company

@@ -107,6 +107,20 @@ class PersonalLink(Identified, PublicId, TenantOwned, Stamped, Audited, Model):
     )
 
 
+class RetiredToken(Identified, TenantOwned, Model):
+    """A document's token that a newer one replaced: it opens nothing, and still knows the way out (1.12)."""
+
+    __tablename__ = "retired_token"
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    estimate_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__: Any = (
+        tenant_reference("estimate_id", "estimate", ondelete="CASCADE"),
+        Index(None, "tenant_id", "estimate_id"),
+    )
+
+
 class PortalSession(Identified, TenantOwned, Model):
     """A customer's signed-in browser, or a member of the office looking at the portal as a customer (1.14).
 

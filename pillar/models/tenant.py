@@ -14,6 +14,7 @@ from pillar import clock
 from pillar.errors import RuleViolation
 from pillar.extensions import Model
 from pillar.models.base import HasStatus, Identified, PublicId, Stamped, UtcDateTime, enum_type
+from pillar.models.payment_terms import PaymentTerms
 from pillar.money import TaxRounding
 
 SLUG = re.compile(r"[a-z0-9-]{3,40}")
@@ -92,6 +93,8 @@ class Tenant(Identified, PublicId, Stamped, HasStatus, Model):
     portal_enabled: Mapped[bool] = mapped_column(default=True)
     signin_last4: Mapped[LastFour] = mapped_column(enum_type(LastFour), default=LastFour.CHALLENGE)
     pwa: Mapped[AppOffer] = mapped_column(enum_type(AppOffer), default=AppOffer.OFF)
+    # How long a document's link opens it after it was sent or renewed; none: until it is taken back (1.10).
+    document_link_days: Mapped[int | None]
     display_name: Mapped[str] = mapped_column(String(200), default="")
     primary_color: Mapped[str] = mapped_column(String(7), default="")
     logo_key: Mapped[str] = mapped_column(String(80), default="")
@@ -104,6 +107,10 @@ class Tenant(Identified, PublicId, Stamped, HasStatus, Model):
     tax_label: Mapped[str] = mapped_column(String(60), default="Sales tax")
     tax_rate_ppm: Mapped[int] = mapped_column(default=0)
     tax_rounding: Mapped[TaxRounding] = mapped_column(enum_type(TaxRounding), default=TaxRounding.DOCUMENT)
+    payment_terms: Mapped[PaymentTerms] = mapped_column(
+        enum_type(PaymentTerms), default=PaymentTerms.DUE_ON_RECEIPT
+    )
+    invoice_terms: Mapped[str] = mapped_column(Text, default="")
     counter_starts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     requires_totp: Mapped[bool] = mapped_column(default=False)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from pillar import colour
 from pillar.models.customer import address_line
-from pillar.models.tenant import PLAIN_COLOR, Tenant
+from pillar.models.tenant import PLAIN_COLOR, AppOffer, LastFour, Tenant
 from pillar.phones import display
 from pillar.text import initial
 
@@ -37,6 +37,14 @@ class CompanyProfile:
     hours_line: str
     time_zone: str
     portal_enabled: bool
+    document_link_days: int | None
+    signin_last4: LastFour
+    pwa: AppOffer
+
+    @property
+    def offers_app(self) -> bool:
+        """Whether customers are told that they can put the portal on their home screen (1.15)."""
+        return self.pwa is AppOffer.OFFER
 
     @property
     def portal_url(self) -> str:
@@ -83,4 +91,7 @@ def profile_of(tenant: Tenant) -> CompanyProfile:
         hours_line=tenant.hours,
         time_zone=tenant.time_zone,
         portal_enabled=tenant.portal_enabled,
+        document_link_days=tenant.document_link_days,
+        signin_last4=tenant.signin_last4,
+        pwa=tenant.pwa,
     )

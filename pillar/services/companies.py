@@ -34,6 +34,7 @@ SETTINGS = frozenset(
     }
 )
 BRAND = frozenset({"display_name", "primary_color", "logo_key"})
+PORTAL = frozenset({"portal_enabled", "signin_last4", "pwa", "document_link_days"})
 
 
 def create_company(*, name: str, slug: str, time_zone: str = "America/New_York", **settings: Any) -> Tenant:
@@ -75,6 +76,11 @@ def update_settings(tenant: Tenant, **changes: Any) -> None:
 def update_brand(tenant: Tenant, **changes: Any) -> None:
     """Change how the company looks to its customers."""
     _change(tenant, "company.brand_changed", BRAND, changes)
+
+
+def update_portal(tenant: Tenant, **changes: Any) -> None:
+    """Change how customers get in."""
+    _change(tenant, "company.portal_changed", PORTAL, changes)
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,8 @@ from pillar import clock
 from pillar.models.processes import SILENT_AFTER, Heartbeat, is_alive
 
 SENDERS = ("worker", "scheduler")
+# What a sender notes when the mail vendor took its key: asked on its own, never learnt from anybody's mail.
+MAIL = "mail"
 _FORGOTTEN_AFTER = timedelta(days=1)
 
 
@@ -30,6 +32,13 @@ def forget_the_dead(session: Session) -> None:
 def can_send(session: Session) -> bool:
     """Whether anybody is there who would send mail now."""
     return is_alive(session, *SENDERS)
+
+
+def can_mail(session: Session) -> bool:
+    """Whether mail would leave now: somebody sends, and the vendor answered lately. The same for every address."""
+    signs, since = last_signs(session), clock.real_now() - SILENT_AFTER
+    fresh = {kind for kind, beat_at in signs.items() if beat_at > since}
+    return MAIL in fresh and not fresh.isdisjoint(SENDERS)
 
 
 def last_signs(session: Session) -> dict[str, datetime]:

@@ -63,7 +63,8 @@ def compose_text(
         params=dict(params or {}),
     )
     try:
-        message.body_text = render_text(template, context or {})
+        # A secret is made while sending, so a security text has no words yet.
+        message.body_text = "" if purpose is Purpose.SECURITY else render_text(template, context or {})
     except TemplateError as error:
         # Whatever the customer just did must not be lost because a text is broken.
         log.exception("message_template_broken", template=template)

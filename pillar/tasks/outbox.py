@@ -18,10 +18,12 @@ from pillar.config import Config
 from pillar.models.imports import ImportBatch
 from pillar.models.message import Message
 from pillar.models.outbox import OutboxRow
+from pillar.models.portal import LookupRequest
 from pillar.models.signed_pdf import SignedPdf
 from pillar.models.webhook_event import WebhookEvent
 from pillar.tasks.doorbell import Call, Doorbell
 from pillar.tasks.imports import run_import
+from pillar.tasks.lookups import answer_lookup
 from pillar.tasks.messages import deliver_message
 from pillar.tasks.registry import DOORBELL, Task, doorbell
 from pillar.tasks.signed_pdfs import make_signed_pdf
@@ -32,6 +34,8 @@ from pillar.tenancy import FencedSession
 TASKS: dict[type[OutboxRow], Task] = {
     # First, also where the scheduler works without a queue.
     WebhookEvent: apply_webhook,
+    # Before the messages that it writes.
+    LookupRequest: answer_lookup,
     Message: deliver_message,
     SignedPdf: make_signed_pdf,
     ImportBatch: run_import,

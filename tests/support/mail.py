@@ -44,6 +44,9 @@ class FakeMail:
             raise self.answers.pop(0)
         return Sent(provider_id=f"fake-{len(self.sent)}")
 
+    def check(self) -> None:
+        """It is there."""
+
     def gateways(self) -> Gateways:
         """For `create_app`."""
         return Gateways(mail=self)

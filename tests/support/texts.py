@@ -193,7 +193,7 @@ def status(sid: str, state: str, *, to: str = JOHN, sender: str = SENDER, **more
 
 
 @pytest.fixture
-def hooks(database: Bed, app: Flask) -> Iterator[Hooks]:
+def hooks(database: Bed, app: Flask) -> Hooks:
     """The vendors on the other side, with an application that knows their keys."""
     settings = {
         "twilio_account_sid": ACCOUNT,
@@ -201,8 +201,8 @@ def hooks(database: Bed, app: Flask) -> Iterator[Hooks]:
         "sendgrid_webhook_public_key": MAIL_KEY.public,
     }
     g.reads_only = False
-    with database.another_app(**settings) as other:
-        yield Hooks(other.test_client(), database.config.base_url)  # type: ignore[arg-type]
+    other = database.kept_app(**settings)
+    return Hooks(other.test_client(), database.config.base_url)  # type: ignore[arg-type]
 
 
 class Hooks:

@@ -114,7 +114,15 @@ class Vendor:
 
 
 class SendGrid(Vendor):
-    """SendGrid's mail endpoint: 202, an empty body and an X-Message-Id."""
+    """SendGrid's mail endpoint: 202, an empty body and an X-Message-Id. `scopes` is what the key may do, or a no."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scopes: Answer = Answer.of(200, {"scopes": ["mail.send"]})
+
+    def answer(self, request: Received) -> tuple[Answer, int]:
+        """Senders ask by themselves whether it is there; that is no mail."""
+        return (self.scopes, 0) if request.path == "/v3/scopes" else super().answer(request)
 
     @property
     def mails(self) -> list[dict[str, Any]]:
