@@ -13,7 +13,7 @@ from pillar.services.imports.tidying import Address, coordinates, is_missing, po
 from pillar.spreadsheet_cells import csv_text, safe_cell
 
 COLUMNS = (
-    "external_id company name first_name last_name contact email phone phone_2 service_street service_street_2 "
+    "external_id company name first_name last_name contact email phone service_street service_street_2 "
     "service_city service_state service_zip service_plus_4 billing_street billing_city billing_zip "
     "latitude longitude tags"
 ).split()
@@ -137,9 +137,7 @@ def test_every_number_is_kept_and_read_where_it_can_be():
     row = tidy(
         {
             "name": "Ann",
-            "phone": "9375550142; ext. office",
-            "phone_2": "(937) 555-0142",
-            "phone_3": "9375550143.0",
+            "phone": "9375550142; ext. office\n(937) 555-0142\n9375550143.0",
         }
     )
     assert [(phone.raw, phone.e164) for phone in row.phones] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,16 +21,20 @@ from pillar.database import reading
 from pillar.errors import RuleViolation
 from pillar.extensions import db
 from pillar.models.audit import Actor
-from pillar.models.imports import ImportBatch, ImportStatus, Verdict
+from pillar.models.imports import ImportBatch, ImportStatus, UpdateMode, Verdict
 from pillar.models.tenant import Tenant
 from pillar.services.imports import running
-from pillar.services.imports.matching import Sign
-from pillar.services.imports.reading import check_table
-from pillar.tasks.imports import work_through
+from pillar.services.imports.dry_memory import DryMemory
+from pillar.services.imports.files import Received, file_path, forget_file, memory_path, receive_file
+from pillar.services.imports.judging import judge, tidy_chunk
+from pillar.services.imports.origins import guess
+from pillar.services.imports.tables import check_columns, open_table
+from pillar.tasks.imports import MOST_ROWS, work_through
 from pillar.tenancy import bind_tenant
 from pillar.tokens import public_id
 
 _STARTED_BY = "pillar import"
+_TRIED = "tried"
 
 
 @click.command("import")
@@ -38,12 +43,16 @@ _STARTED_BY = "pillar import"
     "--company", "slug", default="", help="The company's portal address; needed when there are several."
 )
 @click.option("--dry-run", is_flag=True, help="Only count what would happen.")
-def import_customers(*, file: Path, slug: str, dry_run: bool) -> None:
-    """Import customers from a CSV file. The last line is the counts as JSON."""
+@click.option(
+    "--overwrite", is_flag=True, help="Replace what customers have; without it only gaps are filled."
+)
+def import_customers(*, file: Path, slug: str, dry_run: bool, overwrite: bool) -> None:
+    """Import customers from a CSV file or an Excel workbook. The last line is the counts as JSON."""
+    mode = UpdateMode.OVERWRITE if overwrite else UpdateMode.FILL
     with create_app().app_context():
         try:
             company = _enter(slug)
-            counts = _try_out(file) if dry_run else _bring_in(file, company)
+            counts = _try_out(file, mode) if dry_run else _bring_in(file, company, mode)
         except RuleViolation as refusal:
             raise click.ClickException(refusal.message) from None
         print(json.dumps({str(verdict): counts.get(verdict, 0) for verdict in Verdict}))
@@ -64,17 +73,19 @@ def _enter(slug: str) -> str:
     return found
 
 
-def _bring_in(file: Path, company: str) -> Counter[Verdict]:
+def _bring_in(file: Path, company: str, mode: UpdateMode) -> Counter[Verdict]:
     config: Config = current_app.config["PILLAR_CONFIG"]
-    with file.open("rb") as stream:
-        key, total = running.receive_file(config.data_dir, company, stream)
-    batch = running.start_import(file.name, key, total, _STARTED_BY)
+    received, columns = _receive(config.data_dir, company, file)
+    batch = running.start_import(file.name, received.key, received.rows, _STARTED_BY, columns, mode)
     # Claimed from the start, so that no worker takes it; if this process dies, one does when the lease is over.
+    batch.heads, batch.origin = received.heads, guess(received.heads)[0]
     batch.lease_token = token = public_id()
     batch.lease_until = clock.real_now() + timedelta(seconds=config.lease_seconds)
     batch_id = batch.id
     db.session.commit()
-    _with_bar(total, lambda on_progress: work_through(config, batch_id, token, on_progress=on_progress))
+    _with_bar(
+        received.rows, lambda on_progress: work_through(config, batch_id, token, on_progress=on_progress)
+    )
     batch = db.session.get_one(ImportBatch, batch_id)
     if batch.status is ImportStatus.FAILED:
         raise RuleViolation(batch.failure)
@@ -88,20 +99,41 @@ def _bring_in(file: Path, company: str) -> Counter[Verdict]:
     )
 
 
-def _try_out(file: Path) -> Counter[Verdict]:
+def _try_out(file: Path, mode: UpdateMode) -> Counter[Verdict]:
     """Every verdict, and nothing written."""
-    table, total = check_table(file)
     counts: Counter[Verdict] = Counter()
-    seen: set[Sign] = set()
+    with tempfile.TemporaryDirectory(prefix="pillar-import-") as folder:
+        received, columns = _receive(Path(folder), _TRIED, file)
+        path = file_path(Path(folder), _TRIED, received.key) or file
+        table, memory = open_table(path, columns), DryMemory(memory_path(path))
 
-    def judge_all(on_progress: Callable[[int], None]) -> None:
-        for chunk in running.chunks(table):
-            with reading(db.session):
-                counts.update(judged.verdict for judged in running.judge(chunk, seen))
-            on_progress(len(chunk))
+        def judge_all(on_progress: Callable[[int], None]) -> None:
+            rows, done = table.rows(), 0
+            while chunk := tidy_chunk(table, rows, MOST_ROWS):
+                memory.begin()
+                with reading(db.session):
+                    counts.update(judged.verdict for judged in judge(chunk, mode, memory))
+                done += len(chunk)
+                memory.keep(done)
+                on_progress(len(chunk))
 
-    _with_bar(total, judge_all)
+        _with_bar(received.rows, judge_all)
+        memory.close()
     return counts
+
+
+def _receive(data_dir: Path, company: str, file: Path) -> tuple[Received, list[str]]:
+    """The file, read once, and what its columns are: as the office chose them before, else as we guess."""
+    with file.open("rb") as stream:
+        received = receive_file(data_dir, company, stream)
+    with reading(db.session):
+        columns = running.remembered_columns(received.heads)
+    try:
+        check_columns(received.heads, columns)
+    except RuleViolation:
+        forget_file(data_dir, company, received.key)
+        raise
+    return received, columns
 
 
 def _with_bar(total: int, work: Callable[[Callable[[int], None]], Any]) -> None:

@@ -14,7 +14,9 @@ from sqlalchemy import func, select
 from pillar.config import Config
 from pillar.extensions import db
 from pillar.models import ImportBatch
+from pillar.models.imports import UpdateMode
 from pillar.services.imports import running
+from pillar.services.imports.files import receive_file
 from pillar.tasks import imports as task
 from tests.support.cast import Company
 
@@ -36,11 +38,16 @@ def writing_in(company: Company) -> Iterator[Any]:
 
 
 def bring_in(
-    config: Config, company: Company, body: bytes, *, rows_at_most: int | None = None
+    config: Config,
+    company: Company,
+    body: bytes,
+    *,
+    rows_at_most: int | None = None,
+    mode: UpdateMode = UpdateMode.FILL,
 ) -> ImportBatch:
     """Send a file and work through it as the worker does; the batch as it stands then."""
-    key, total = running.receive_file(config.data_dir, company.public_id, io.BytesIO(body))
-    batch = running.start_import("list.csv", key, total, "Ann")
+    received = receive_file(config.data_dir, company.public_id, io.BytesIO(body))
+    batch = running.start_import("list.csv", received.key, received.rows, "Ann", mode=mode)
     batch_id = batch.id
     db.session.commit()
     work(config, batch_id, rows_at_most=rows_at_most)

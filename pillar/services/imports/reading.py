@@ -1,4 +1,4 @@
-"""A CSV file, whatever wrote it -> its head and its rows, one at a time; what is no table is refused."""
+"""A text file, whatever wrote it -> its rows, one at a time; what is no table is refused in a sentence."""
 
 from __future__ import annotations
 
@@ -12,140 +12,123 @@ from pathlib import Path
 from typing import TextIO
 
 from pillar.errors import RuleViolation
-from pillar.services.imports.columns import WITH_NAMES, recognized
-from pillar.text import clean_line
-
-MAX_BYTES = 20 * 1024 * 1024
-MAX_COLUMNS = 200
-MAX_CELL = 32_767
-_SAMPLE_BYTES = 64 * 1024
-_HEAD_LENGTH = 200
-_DELIMITERS = ",;\t|"
-_SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-
-EMPTY = "This file is empty."
-WORKBOOK = "This is a workbook, not a CSV file. In Excel choose Save as, then CSV, and send that."
-NO_TEXT = "This is not a CSV file. Save the spreadsheet as CSV and send that."
-NO_NAMES = (
-    "We found no column with names. The first line must name the columns, "
-    "one of them Name, Company or Customer."
+from pillar.services.imports.limits import (
+    EMPTY,
+    HEAD_LENGTH,
+    MAX_CELL,
+    NO_TEXT,
+    OLD_WORKBOOK,
+    WEB_PAGE,
+    too_long,
 )
-NO_ROWS = "This file names its columns but has no rows."
+from pillar.services.imports.origins import guess
+
+Row = tuple[int, list[str]]
+
+_SAMPLE_BYTES = 64 * 1024
+_LOOKED_AT, _TRIED_LINES = 20, 1_000
+_DELIMITERS = ",;\t|"
+# Lines of separators alone are empty, whichever of them is this file's.
+_BLANK = f"{_DELIMITERS} \r\n\v\f\u00a0"
+_SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
+_NO_TEXTS = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"{\\rtf", b"Rar!", b"7z\xbc\xaf")
+_WEB_PAGE = re.compile(rb"\s*<(?:!doctype|html|head|body|table|\?xml|svg)\b", re.IGNORECASE)
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_CONTROLS_IN_TEXT = 0.02
+# Every other byte of English text in UTF-16 is nought.
+_MOSTLY = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """How to read one file. `columns` says for each head what it is to us, or nothing."""
+class Written:
+    """How a text file is written."""
 
-    path: Path
     encoding: str
     delimiter: str
-    heads: Sequence[str]
-    columns: Sequence[str]
-    # Rows of the spreadsheet down to the head.
-    above: int
 
-    @property
-    def unused(self) -> list[str]:
-        """Heads of columns that are not read."""
-        return [head for head, column in zip(self.heads, self.columns, strict=True) if head and not column]
 
-    def rows(self, after: int = 0) -> Iterator[tuple[int, list[str]]]:
-        """Every row that is not blank, behind the first `after` ones, with its number in the spreadsheet."""
-        with _opened(self.path, self.encoding) as file:
-            yield from islice(self._all_rows(file), after, None)
+def written_how(path: Path) -> Written:
+    """Find out the encoding and the separator. Raises RuleViolation when it is no text at all."""
+    encoding = _encoding(path)
+    with _opened(path, encoding) as file:
+        stated = _SEPARATOR_LINE.fullmatch(file.readline(HEAD_LENGTH))
+    if stated:
+        return Written(encoding, stated[1])
+    ways = [Written(encoding, delimiter) for delimiter in _DELIMITERS]
+    return max(ways, key=lambda way: _worth(path, way))
 
-    def count(self) -> int:
-        """How many rows there are. Raises RuleViolation when one cannot be read."""
-        count = sum(1 for _row in self.rows())
-        if not count:
-            raise RuleViolation(NO_ROWS)
-        return count
 
-    def named(self, row: Sequence[str]) -> dict[str, str]:
-        """The cells that we know, by what they are."""
-        return {column: cell for column, cell in zip(self.columns, row, strict=False) if column}
-
-    def labelled(self, row: Sequence[str]) -> dict[str, str]:
-        """All cells by their heads, as the office knows them."""
-        heads = [head or f"Column {n}" for n, head in enumerate(self.heads, start=1)]
-        heads += [f"Column {n}" for n in range(len(heads) + 1, len(row) + 1)]
-        return dict(zip(heads, map(clean_line, row), strict=False))
-
-    def _all_rows(self, file: TextIO) -> Iterator[tuple[int, list[str]]]:
-        for number, row in enumerate(_parsed(file, self.delimiter), start=1):
-            if number > self.above and any(cell.strip() for cell in row):
+def text_rows(path: Path, way: Written, most: int | None = None) -> Iterator[Row]:
+    """Every row that is not blank, with its number in the spreadsheet; only the first `most` lines are looked at."""
+    with _opened(path, way.encoding) as file:
+        for number, row in enumerate(islice(_parsed(file, way.delimiter), most), start=1):
+            if row and any(cell.strip(_BLANK) for cell in row) and not _is_separator_line(row, number):
                 yield number, row
 
 
-def open_table(path: Path) -> Table:
-    """Find out how a file is written. Raises RuleViolation with a sentence when it is no table at all."""
-    encoding = _encoding(path)
-    with _opened(path, encoding) as file:
-        stated = _SEPARATOR_LINE.fullmatch(file.readline(_HEAD_LENGTH))
-    tables, refusal = [], RuleViolation(EMPTY)
-    for delimiter in stated[1] if stated else _DELIMITERS:
-        try:
-            tables.append(_read_head(path, encoding, delimiter))
-        except RuleViolation as unreadable:
-            refusal = unreadable
-    if not tables:
-        raise refusal
-    return max(tables, key=lambda table: (sum(map(bool, table.columns)), len(table.heads)))
+def _worth(path: Path, way: Written) -> tuple[int, int]:
+    """The separator is the one that gives the most columns that we know, then the most columns."""
+    best = (0, 0)
+    try:
+        for _number, row in islice(text_rows(path, way, _TRIED_LINES), _LOOKED_AT):
+            best = max(best, (sum(map(bool, guess(row)[1])), len(row)))
+    except RuleViolation:
+        # Said when the file is read; another separator may read it.
+        pass
+    return best
 
 
-def check_table(path: Path) -> tuple[Table, int]:
-    """Read a whole file once: how it is written and how many rows it has, or RuleViolation."""
-    table = open_table(path)
-    if len(table.heads) > MAX_COLUMNS:
-        raise RuleViolation(f"This file has {len(table.heads)} columns; {MAX_COLUMNS} is the most.")
-    if not WITH_NAMES & set(table.columns):
-        raise RuleViolation(NO_NAMES)
-    return table, table.count()
-
-
-def _read_head(path: Path, encoding: str, delimiter: str) -> Table:
-    with _opened(path, encoding) as file:
-        for above, row in enumerate(_parsed(file, delimiter), start=1):
-            is_blank = not any(cell.strip() for cell in row)
-            if not is_blank and not _SEPARATOR_LINE.fullmatch(delimiter.join(row)):
-                heads = [clean_line(cell)[:_HEAD_LENGTH] for cell in row]
-                return Table(path, encoding, delimiter, heads, recognized(heads), above)
-    raise RuleViolation(EMPTY)
+def _is_separator_line(row: Sequence[str], number: int) -> bool:
+    return number == 1 and len(row) <= 2 and row[0].lower().lstrip('"').startswith("sep=")  # noqa: PLR2004 - `sep=,` splits itself
 
 
 def _parsed(file: TextIO, delimiter: str) -> Iterator[list[str]]:
     reader = csv.reader(file, delimiter=delimiter)
     try:
         for row in reader:
-            if any(len(cell) > MAX_CELL for cell in row):
-                raise RuleViolation(_too_long(reader.line_num))
+            if row and len(max(row, key=len)) > MAX_CELL:
+                raise RuleViolation(too_long(reader.line_num))
             yield row
     except csv.Error:
-        raise RuleViolation(_too_long(reader.line_num)) from None
-
-
-def _too_long(line: int) -> str:
-    return (
-        f"Near line {line:,} a cell is longer than {MAX_CELL:,} characters. "
-        "Look for a quotation mark that is never closed."
-    )
+        raise RuleViolation(too_long(reader.line_num)) from None
 
 
 def _encoding(path: Path) -> str:
-    """UTF-8 if all of it is, else what Windows writes."""
+    """UTF-16 by its mark or its noughts, UTF-8 if all of it is, else what Windows writes."""
     with path.open("rb") as file:
         start = file.read(_SAMPLE_BYTES)
     if not start.strip():
         raise RuleViolation(EMPTY)
-    if start.startswith(_WORKBOOKS):
-        raise RuleViolation(WORKBOOK)
+    if start.startswith(_OLD_WORKBOOK):
+        raise RuleViolation(OLD_WORKBOOK)
+    if start.startswith(_NO_TEXTS):
+        raise RuleViolation(NO_TEXT)
+    if _WEB_PAGE.match(start.removeprefix(b"\xef\xbb\xbf")):
+        raise RuleViolation(WEB_PAGE)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    if b"\0" in start or start.startswith(b"%PDF"):
+    if wide := _wide_without_mark(start):
+        return wide
+    if len(_CONTROLS.findall(start)) > len(start) * _CONTROLS_IN_TEXT or _holds_nul(path):
         raise RuleViolation(NO_TEXT)
     return "utf-8-sig" if _is_utf_8(path) else "cp1252"
+
+
+def _wide_without_mark(start: bytes) -> str:
+    half = len(start) // 2
+    if not half:
+        return ""
+    if start[1::2].count(0) > half * _MOSTLY and start[::2].count(0) < half * (1 - _MOSTLY):
+        return "utf-16-le"
+    if start[::2].count(0) > half * _MOSTLY and start[1::2].count(0) < half * (1 - _MOSTLY):
+        return "utf-16-be"
+    return ""
+
+
+def _holds_nul(path: Path) -> bool:
+    with path.open("rb") as file:
+        return any(b"\0" in block for block in iter(lambda: file.read(_SAMPLE_BYTES), b""))
 
 
 def _is_utf_8(path: Path) -> bool:

@@ -7,68 +7,46 @@ goes on behind those rows, and every row is in once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
-from itertools import islice
 from pathlib import Path
-from typing import IO
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from pillar import clock
 from pillar.errors import RuleViolation
 from pillar.extensions import db
-from pillar.models.imports import ImportBatch, ImportRow, ImportStatus, Verdict
+from pillar.models.imports import ImportBatch, ImportMapping, ImportRow, ImportStatus, UpdateMode, Verdict
 from pillar.models.tenant import Tenant
-from pillar.services.imports.files import file_path, forget_file, store_file
-from pillar.services.imports.matching import Sign, signs_left, signs_of_customers, signs_to_find
-from pillar.services.imports.reading import Table, check_table, open_table
-from pillar.services.imports.tidying import CleanRow, tidy
+from pillar.services.imports.columns import heads_digest
+from pillar.services.imports.files import Received, file_path
+from pillar.services.imports.judging import Judged, TidyRow, judge
+from pillar.services.imports.origins import guess
+from pillar.services.imports.tables import Table, check_columns, open_table
+from pillar.services.imports.updating import apply_updates
 from pillar.services.imports.writing import write_customers
 from pillar.tenancy import current_tenant_id
 
-CHUNK_ROWS = 500
-REASON_LENGTH = 300
-CELL_KEPT = 500
+UNDO_FOR = timedelta(days=14)
 FILE_GONE = "The file is no longer here. Send it again."
 
 
-@dataclass(frozen=True, slots=True)
-class TidyRow:
-    """One row before the database was asked: clean values, or the reason why it cannot come in."""
-
-    number: int
-    clean: CleanRow | None
-    reason: str
-    cells: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One row with its verdict; `known` is the customer that it repeats."""
-
-    row: TidyRow
-    verdict: Verdict
-    reason: str = ""
-    known: int | None = None
-
-
-def receive_file(data_dir: Path, company: str, stream: IO[bytes]) -> tuple[str, int]:
-    """Keep a table of customers: its name and its number of rows. Slow; call it outside a transaction."""
-    key = store_file(data_dir, company, stream)
-    try:
-        _table, count = check_table(data_dir / "files" / company / "imports" / key)
-    except RuleViolation as unreadable:
-        forget_file(data_dir, company, key)
-        raise RuleViolation(unreadable.message, field="file") from None
-    return key, count
-
-
-def start_import(file_name: str, file_key: str, total_rows: int, started_by: str) -> ImportBatch:
-    """Ask for the import of a received file; the row is the request."""
+def start_import(
+    file_name: str,
+    file_key: str,
+    total_rows: int,
+    started_by: str,
+    columns: Sequence[str] | None = None,
+    mode: UpdateMode = UpdateMode.FILL,
+) -> ImportBatch:
+    """Ask for the import of a received file at once, without a dry run; the row is the request."""
     batch = ImportBatch(
-        file_name=file_name[:200], file_key=file_key, total_rows=total_rows, started_by=started_by[:200]
+        file_name=file_name[:200],
+        file_key=file_key,
+        total_rows=total_rows,
+        started_by=started_by[:200],
+        columns=list(columns) if columns is not None else None,
+        mode=mode,
     )
     db.session.add(batch)
     db.session.flush()
@@ -76,20 +54,70 @@ def start_import(file_name: str, file_key: str, total_rows: int, started_by: str
     return batch
 
 
-def open_file(batch: ImportBatch, data_dir: Path) -> Table:
-    """The batch's file, ready to read. Raises RuleViolation when it is gone."""
+def draft_import(file_name: str, received: Received, started_by: str) -> ImportBatch:
+    """A received file whose columns are to be looked at first."""
+    origin, _columns = guess(received.heads)
+    batch = ImportBatch(
+        file_name=file_name[:200],
+        file_key=received.key,
+        total_rows=received.rows,
+        started_by=started_by[:200],
+        status=ImportStatus.MAPPING,
+        origin=origin,
+        heads=received.heads,
+        samples=received.samples,
+        columns=remembered_columns(received.heads),
+        due_at=None,
+    )
+    db.session.add(batch)
+    db.session.flush()
+    batch.audit("import.received", file=batch.file_name, rows=received.rows)
+    return batch
+
+
+def remembered_columns(heads: Sequence[str]) -> list[str]:
+    """What this company took these headings for the last time, else what we guess."""
+    guessed = guess(heads)[1]
+    query = select(ImportMapping.columns).where(ImportMapping.heads_digest == heads_digest(heads))
+    kept = db.session.scalars(query).one_or_none()
+    chosen = dict(kept) if kept else {}
+    return [chosen.get(_place_of(heads, n), guessed[n]) for n in range(len(heads))]
+
+
+def check_rows(batch: ImportBatch, columns: Sequence[str], mode: UpdateMode) -> None:
+    """Choose what each column holds and ask for the dry run."""
+    if batch.status not in {ImportStatus.MAPPING, ImportStatus.CHECKED}:
+        raise RuleViolation("This file is past that. Look at how far it is.")
+    check_columns(batch.heads or (), columns)
+    batch.columns, batch.mode = list(columns), mode
+    _remember(batch.heads or (), columns)
+    batch.status = ImportStatus.CHECKING
+    _begin(batch)
+    batch.audit("import.columns_chosen", mode=mode)
+
+
+def run_import(batch: ImportBatch) -> bool:
+    """Ask for the import of a file after its dry run; False when somebody did so already."""
+    if batch.status is not ImportStatus.CHECKED:
+        return False
+    batch.status = ImportStatus.QUEUED
+    _begin(batch)
+    batch.audit("import.started", file=batch.file_name, rows=batch.total_rows)
+    return True
+
+
+def company_file(batch: ImportBatch, data_dir: Path) -> Path:
+    """Where the batch's file lies. Raises RuleViolation when it is gone."""
     company = db.session.scalars(select(Tenant.public_id).where(Tenant.id == current_tenant_id())).one()
     path = file_path(data_dir, company, batch.file_key)
     if path is None:
         raise RuleViolation(FILE_GONE)
-    return open_table(path)
+    return path
 
 
-def chunks(table: Table, after: int = 0) -> Iterator[list[TidyRow]]:
-    """Tidy rows, at most 500 at a time, behind the first `after` ones. Touches no database."""
-    rows = table.rows(after)
-    while chunk := [_tidied(table, number, row) for number, row in islice(rows, CHUNK_ROWS)]:
-        yield chunk
+def open_file(batch: ImportBatch, data_dir: Path) -> Table:
+    """The batch's file, ready to read. Raises RuleViolation when it is gone."""
+    return open_table(company_file(batch, data_dir), batch.columns)
 
 
 def hold(batch_id: int, token: str, lease_seconds: int) -> ImportBatch | None:
@@ -111,78 +139,115 @@ def write_chunk(batch: ImportBatch, chunk: Sequence[TidyRow]) -> Counter[Verdict
     ).one()
     if batch.status is ImportStatus.QUEUED:
         batch.status = ImportStatus.RUNNING
-    judged = judge(chunk)
-    new = [one.row.clean for one in judged if one.verdict is Verdict.CREATE and one.row.clean]
-    created = iter(write_customers(new))
-    rows = [
-        _verdict_row(batch, one, next(created) if one.verdict is Verdict.CREATE else one.known)
-        for one in judged
-    ]
-    db.session.execute(insert(ImportRow), rows)
-    counts = Counter(one.verdict for one in judged)
-    batch.done_rows += len(chunk)
-    batch.created_rows += counts[Verdict.CREATE]
-    batch.duplicate_rows += counts[Verdict.DUPLICATE]
-    batch.rejected_rows += counts[Verdict.REJECT]
+    judged = judge(chunk, batch.mode)
+    new = [one for one in judged if one.verdict is Verdict.CREATE]
+    made = write_customers([one.row.clean for one in new if one.row.clean])
+    rows = {one.row.number: _verdict_row(batch, one) for one in judged}
+    for one, created in zip(new, made, strict=True):
+        if one.known:
+            one.known.id = created.customer_id
+        rows[one.row.number] |= {"made": created.undo, "fingerprint": created.fingerprint}
+    for one in judged:
+        rows[one.row.number]["customer_id"] = one.known.id if one.known else None
+    changing = [one for one in judged if one.verdict is Verdict.UPDATE]
+    later = {one.row.number for one in changing}
+    _forget_rows(batch, judged)
+    _insert([row for number, row in rows.items() if number not in later])
+    undos = apply_updates(batch, changing)
+    _insert([rows[number] | {"made": undo} for number, undo in undos.items()])
+    counts = _count(batch, judged)
     batch.audit("import.chunk", rows=len(chunk), **{str(verdict): n for verdict, n in counts.items()})
     return counts
 
 
-def judge(chunk: Sequence[TidyRow], seen: set[Sign] | None = None) -> list[Judged]:
-    """A verdict for each row. `seen` carries signs from chunk to chunk when nothing is written."""
-    known = signs_of_customers(row.clean for row in chunk if row.clean)
-    seen = set() if seen is None else seen
-    judged = []
-    for row in chunk:
-        one = _verdict(row, known, seen)
-        if one.verdict is Verdict.CREATE and row.clean:
-            seen.update(signs_left(row.clean))
-        judged.append(one)
-    return judged
+def write_verdicts(batch: ImportBatch, judged: Sequence[Judged]) -> Counter[Verdict]:
+    """Keep what a dry run found for one chunk; nothing else is written."""
+    _forget_rows(batch, judged)
+    _insert([_verdict_row(batch, one) for one in judged])
+    return _count(batch, judged)
+
+
+def restart(batch: ImportBatch) -> None:
+    """Count from the first row again."""
+    batch.done_rows = batch.created_rows = batch.updated_rows = batch.duplicate_rows = batch.rejected_rows = 0
 
 
 def finish(batch: ImportBatch) -> None:
-    """All rows have their verdict."""
-    batch.status = ImportStatus.DONE
-    batch.finished_at = clock.now()
+    """All rows have their verdict: a dry run waits for the office, an import is done."""
+    is_dry = batch.status is ImportStatus.CHECKING
+    batch.status = ImportStatus.CHECKED if is_dry else ImportStatus.DONE
     batch.finish()
-    batch.audit("import.finished", rows=batch.done_rows)
+    if not is_dry:
+        batch.finished_at = clock.now()
+        batch.undo_until = batch.finished_at + UNDO_FOR
+    batch.audit("import.checked" if is_dry else "import.finished", rows=batch.done_rows)
 
 
 def give_up(batch: ImportBatch, reason: str) -> None:
-    """The rest of the file cannot be read; what is in stays in."""
+    """The rest of the file cannot be read; what is in stays in, until it is undone."""
+    is_in = batch.status is ImportStatus.RUNNING and batch.created_rows + batch.updated_rows > 0
     batch.status = ImportStatus.FAILED
     batch.failure = reason
     batch.finished_at = clock.now()
+    if is_in:
+        batch.undo_until = batch.finished_at + UNDO_FOR
     batch.finish()
     batch.audit("import.failed", reason=reason, rows=batch.done_rows)
 
 
-def _tidied(table: Table, number: int, row: list[str]) -> TidyRow:
-    try:
-        return TidyRow(number, tidy(table.named(row)), "", {})
-    except RuleViolation as refusal:
-        kept = {head: cell[:CELL_KEPT] for head, cell in table.labelled(row).items()}
-        return TidyRow(number, None, refusal.message[:REASON_LENGTH], kept)
+def _begin(batch: ImportBatch) -> None:
+    restart(batch)
+    batch.attempts = 0
+    batch.due_at, batch.rung_at = clock.real_now(), None
 
 
-def _verdict(row: TidyRow, known: Mapping[Sign, int], seen: Container[Sign]) -> Judged:
-    if row.clean is None:
-        return Judged(row, Verdict.REJECT, row.reason)
-    signs = signs_to_find(row.clean)
-    if here := next((known[sign] for sign in signs if sign in known), None):
-        return Judged(row, Verdict.DUPLICATE, "This customer is here already.", here)
-    if any(sign in seen for sign in signs):
-        return Judged(row, Verdict.DUPLICATE, "The same customer stands above in this file.")
-    return Judged(row, Verdict.CREATE)
+def _place_of(heads: Sequence[str], n: int) -> str:
+    """A heading's name among those of its file: of two that are the same, the second is another."""
+    return f"{heads[n]}#{list(heads[:n]).count(heads[n])}"
 
 
-def _verdict_row(batch: ImportBatch, judged: Judged, customer_id: int | None) -> dict[str, object]:
+def _remember(heads: Sequence[str], columns: Sequence[str]) -> None:
+    digest = heads_digest(heads)
+    kept = db.session.scalars(select(ImportMapping).where(ImportMapping.heads_digest == digest)).one_or_none()
+    if kept is None:
+        kept = ImportMapping(heads_digest=digest)
+        db.session.add(kept)
+    kept.columns = [[_place_of(heads, n), column] for n, column in enumerate(columns)]
+
+
+def _count(batch: ImportBatch, judged: Sequence[Judged]) -> Counter[Verdict]:
+    counts = Counter(one.verdict for one in judged)
+    batch.done_rows += len(judged)
+    batch.created_rows += counts[Verdict.CREATE]
+    batch.updated_rows += counts[Verdict.UPDATE]
+    batch.duplicate_rows += counts[Verdict.DUPLICATE]
+    batch.rejected_rows += counts[Verdict.REJECT]
+    return counts
+
+
+def _forget_rows(batch: ImportBatch, judged: Sequence[Judged]) -> None:
+    """Whatever an earlier dry run found for these rows."""
+    numbers = [one.row.number for one in judged]
+    db.session.execute(
+        delete(ImportRow).where(ImportRow.batch_id == batch.id, ImportRow.n.between(numbers[0], numbers[-1])),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _insert(rows: list[dict[str, object]]) -> None:
+    if rows:
+        db.session.execute(insert(ImportRow), rows)
+
+
+def _verdict_row(batch: ImportBatch, one: Judged) -> dict[str, object]:
     return {
         "batch_id": batch.id,
-        "n": judged.row.number,
-        "verdict": judged.verdict,
-        "reason": judged.reason,
-        "cells": judged.row.cells or None,
-        "customer_id": customer_id,
+        "n": one.row.number,
+        "verdict": one.verdict,
+        "reason": one.reason,
+        "name": one.row.name,
+        "cells": one.row.cells,
+        "customer_id": one.known.id if one.known else None,
+        "made": None,
+        "fingerprint": "",
     }
