@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Role(StrEnum):
@@ -24,14 +25,23 @@ class Permission(StrEnum):
     CUSTOMER_READ = "customer.read"
     CUSTOMER_WRITE = "customer.write"
     CUSTOMER_IMPORT = "customer.import"
+    CUSTOMER_EXPORT = "customer.export"
     ESTIMATE_READ = "estimate.read"
     ESTIMATE_WRITE = "estimate.write"
     PRICE_BOOK_READ = "price_book.read"
     PRICE_BOOK_WRITE = "price_book.write"
     JOB_READ = "job.read"
     JOB_WRITE = "job.write"
+    INVOICE_READ = "invoice.read"
+    INVOICE_WRITE = "invoice.write"
+    INVOICE_WRITE_OFF = "invoice.write_off"
+    PAYMENT_RECORD = "payment.record"
+    # Money that leaves or is given: refunds, reversals, credit as a kindness.
+    PAYMENT_REFUND = "payment.refund"
+    MONEY_EXPORT = "money.export"
     MESSAGE_READ = "message.read"
     MESSAGE_SEND = "message.send"
+    VIEWS_SHARE = "views.share"
     SETTINGS_READ = "settings.read"
     SETTINGS_WRITE = "settings.write"
     STAFF_READ = "staff.read"
@@ -48,21 +58,45 @@ _OFFICE = _EVERYONE | {
     Permission.PRICE_BOOK_READ,
     Permission.JOB_READ,
     Permission.JOB_WRITE,
+    Permission.INVOICE_READ,
+    Permission.INVOICE_WRITE,
+    Permission.PAYMENT_RECORD,
     Permission.MESSAGE_READ,
     Permission.MESSAGE_SEND,
+    Permission.VIEWS_SHARE,
 }
 
 # Technicians see their own visits only; those pages come with visits, so today they have their own account alone.
 ROLES: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
-    Role.MANAGER: _OFFICE | {Permission.CUSTOMER_IMPORT, Permission.AUDIT_READ, Permission.PRICE_BOOK_WRITE},
+    Role.MANAGER: _OFFICE
+    | {
+        Permission.CUSTOMER_IMPORT,
+        Permission.CUSTOMER_EXPORT,
+        Permission.INVOICE_WRITE_OFF,
+        Permission.PAYMENT_REFUND,
+        Permission.MONEY_EXPORT,
+        Permission.AUDIT_READ,
+        Permission.PRICE_BOOK_WRITE,
+    },
     Role.OFFICE: _OFFICE | {Permission.CUSTOMER_IMPORT},
     Role.TECHNICIAN: _EVERYONE,
-    Role.ACCOUNTANT: _EVERYONE | {Permission.CUSTOMER_READ, Permission.ESTIMATE_READ},
+    Role.ACCOUNTANT: _EVERYONE
+    | {
+        Permission.CUSTOMER_READ,
+        Permission.ESTIMATE_READ,
+        Permission.INVOICE_READ,
+        Permission.MONEY_EXPORT,
+    },
 }
 
 
 def granted(roles: Iterable[str]) -> frozenset[Permission]:
     """Everything that these roles may do together; unknown roles grant nothing."""
+    return _together(frozenset(roles))
+
+
+@lru_cache(maxsize=100)
+def _together(roles: frozenset[str]) -> frozenset[Permission]:
     known = [Role(role) for role in roles if role in Role.__members__.values()]
     return frozenset().union(*(ROLES[role] for role in known))

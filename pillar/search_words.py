@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pillar.text import clean_line, fold
 
 MAX_TERMS = 12
+MAX_TYPED = 200
 _LOCAL_DIGITS = 7
 _LAST_DIGITS = 4
 _NATIONAL_DIGITS = 10
@@ -34,9 +35,9 @@ def indexed(texts: Iterable[str], *, emails: Iterable[str] = (), phones: Iterabl
 
 def typed_terms(typed: str) -> list[Term]:
     """What every hit must match, from whatever a person typed; empty when there is nothing to look for."""
-    typed = clean_line(typed)
+    typed = clean_line(typed[: MAX_TYPED * 4])[:MAX_TYPED]
     if digits := _phone_digits(typed):
-        return [((digits,), tuple(_pieces(typed)))]
+        return [((digits,), tuple(_pieces(typed))[:MAX_TERMS])]
     terms = [term for chunk in typed.split() if (term := _term(chunk))]
     return terms[:MAX_TERMS]
 
@@ -44,7 +45,7 @@ def typed_terms(typed: str) -> list[Term]:
 def _term(chunk: str) -> Term:
     if "@" in chunk[1:]:
         return ((fold(chunk),),)
-    pieces = tuple(_pieces(chunk))
+    pieces = tuple(_pieces(chunk))[:MAX_TERMS]
     digits = _phone_digits(chunk)
     ways = ((digits,), pieces) if digits else (pieces,)
     return ways if pieces else ()

@@ -22,9 +22,12 @@ def safe_cell(value: str) -> str:
 
 def csv_text(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A CSV file as Excel and everything else read it."""
+    return _BOM + csv_rows([heads, *rows])
+
+
+def csv_rows(rows: Iterable[Sequence[str]]) -> str:
+    """More rows of such a file."""
     out = io.StringIO()
-    out.write(_BOM)
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(map(safe_cell, heads))
     writer.writerows(map(safe_cell, row) for row in rows)
     return out.getvalue()

@@ -67,9 +67,10 @@ _BOUND = bindparam(BOUND_NAME, callable_=_tenant_or_none, type_=Integer())
 _CRITERION = with_loader_criteria(TenantOwned, lambda cls: cls.tenant_id == _BOUND, include_aliases=True)
 
 
-def put_up(engine: Engine, metadata: MetaData) -> None:
+def put_up(engine: Engine, *metadata: MetaData) -> None:
     """Guard an engine and know which tables are tenants'; once at start-up."""
-    mark_tenant_tables(metadata.tables.values())
+    for each in metadata:
+        mark_tenant_tables(each.tables.values())
     add_witness(engine)
     event.listen(engine, "before_cursor_execute", _check)
 

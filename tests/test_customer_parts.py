@@ -71,11 +71,11 @@ def test_nothing_changed_is_no_event(acme, app):
     with acme.scope():
         customer = acme.customer_row()
         before = db.session.scalars(select(AuditEvent.id)).all()
-        customers.archive_customer(customer)
+        customers.delete_customer(customer)
         customers.restore_customer(customer)
         customers.restore_customer(customer)
         names = [note.action for note in db.session().info["audit_notes"]]
-        assert names == ["customer.archived", "customer.restored"]
+        assert names == ["customer.deleted", "customer.restored"]
         assert db.session.scalars(select(AuditEvent.id)).all() == before
         assert db.session.scalars(select(CustomerContact.id)).all()
         assert db.session.scalars(select(ServiceLocation.id)).all()

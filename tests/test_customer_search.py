@@ -49,60 +49,91 @@ def names(typed: str, **options: object) -> list[str]:
     )
 
 
-@pytest.mark.parametrize(
-    ("typed", "found"),
-    [
-        ("mary", ["100%", "Mary"]),
-        ("MARY smi", ["Mary"]),
-        ("ary", []),
-        ("jones", ["Mary"]),
-        ("smith-jones", ["Mary"]),
-        ("smithjones", ["Mary"]),
-        ("fallon", ["Siobhán"]),
-        ("o'fallon", ["Siobhán"]),
-        ("OFALLON", ["Siobhán"]),
-        ("siobhan", ["Siobhán"]),
-        ("Siobhán dayton", ["Siobhán"]),
-        ("siobhan.of@green", ["Siobhán"]),
-        ("green-door", ["Siobhán"]),
-        ("mary@smith.example", ["Mary"]),
-        ("ary@smith.example", []),
-        ("vip", ["Siobhán"]),
-        ("slow", ["100%"]),
-        ("100%", ["100%"]),
-        ("%", []),
-        ("_", []),
-        ("clean_co", ["100%"]),
-        ("9375550199", ["Siobhán"]),
-        ("937-555-0199", ["Siobhán"]),
-        ("+1 (937) 555 0199", ["Siobhán"]),
-        ("555-0199", ["Siobhán"]),
-        ("0199", ["Siobhán"]),
-        ("199", []),
-        ("siobhan 0199", ["Siobhán"]),
-        ("siobhan (937) 555-0199", ["Siobhán"]),
-        ("mary 0199", []),
-        ("4930123456", ["100%"]),
-        ("55 oak", ["Mary"]),
-        ("45402", ["100%", "John", "Mary", "Siobhán"]),
-        ("45402 1234", ["100%", "Mary", "Siobhán"]),
-        ("1402 wayne, dayton oh", ["Siobhán"]),
-        ("", []),
-        ("   ", []),
-        ("\0", []),
-        ("'; --", []),
-        ("/", []),
-        ("\\", []),
-    ],
-)
-def test_what_is_typed_finds_whom(crowd, typed, found):
-    assert names(typed) == found
+# What is typed, and the first names of whom it finds: the same on both databases.
+TYPED = [
+    ("mary", ["100%", "Mary"]),
+    ("MARY smi", ["Mary"]),
+    ("ary", []),
+    ("jones", ["Mary"]),
+    ("smith-jones", ["Mary"]),
+    ("smithjones", ["Mary"]),
+    ("fallon", ["Siobhán"]),
+    ("o'fallon", ["Siobhán"]),
+    ("OFALLON", ["Siobhán"]),
+    ("siobhan", ["Siobhán"]),
+    ("Siobhán dayton", ["Siobhán"]),
+    ("siobhan.of@green", ["Siobhán"]),
+    ("green-door", ["Siobhán"]),
+    ("mary@smith.example", ["Mary"]),
+    ("ary@smith.example", []),
+    ("vip", ["Siobhán"]),
+    ("slow", ["100%"]),
+    ("100%", ["100%"]),
+    ("%", []),
+    ("_", []),
+    ("clean_co", ["100%"]),
+    ("9375550199", ["Siobhán"]),
+    ("937-555-0199", ["Siobhán"]),
+    ("+1 (937) 555 0199", ["Siobhán"]),
+    ("555-0199", ["Siobhán"]),
+    ("0199", ["Siobhán"]),
+    ("199", []),
+    ("siobhan 0199", ["Siobhán"]),
+    ("siobhan (937) 555-0199", ["Siobhán"]),
+    ("mary 0199", []),
+    ("4930123456", ["100%"]),
+    ("55 oak", ["Mary"]),
+    ("45402", ["100%", "John", "Mary", "Siobhán"]),
+    ("45402 1234", ["100%", "Mary", "Siobhán"]),
+    ("1402 wayne, dayton oh", ["Siobhán"]),
+    ("", []),
+    ("   ", []),
+    ("\0", []),
+    ("'; --", []),
+    ("/", []),
+    ("\\", []),
+    # What is an operator elsewhere is text here.
+    ('"mary"', ["100%", "Mary"]),
+    ('mary" OR "siobhan', []),
+    ("mary AND jones", []),
+    ("mary OR siobhan", []),
+    ("NEAR(mary jones)", []),
+    ("mary*", ["100%", "Mary"]),
+    ("^mary", ["100%", "Mary"]),
+    ("search_text:mary", []),
+    ("-mary", ["100%", "Mary"]),
+    ("mary + jones", ["Mary"]),
+    ("{mary}", ["100%", "Mary"]),
+    ("m_ry", []),
+    ("m%y", []),
+    ("mary~", ["100%", "Mary"]),
+    ("mary\0 jo\0nes", ["Mary"]),
+    ("ＭＡＲＹ", ["100%", "Mary"]),
+    ("mary 🏠", ["100%", "Mary"]),
+    ("🏠", []),
+    ("boss@clean.ex", ["100%"]),
+    ("boss@", ["100%"]),
+    ("@clean.example", ["100%"]),
+    ("m", ["100%", "John", "Mary"]),
+    ("ma", ["100%", "Mary"]),
+    ("\ud800", []),
+    ("mary " * 2_000, ["100%", "Mary"]),
+    ("q." * 5_000, []),
+    ("a." * 5_000, ["John", "Siobhán"]),
+    ("x" * 10_000, []),
+    ("9" * 10_000, []),
+]
+
+
+def test_what_is_typed_finds_whom(crowd):
+    found = {typed: names(typed) for typed, _who in TYPED}
+    assert found == dict(TYPED)
 
 
 def test_hits_are_limited_and_archived_ones_are_apart(crowd):
     assert len(customer_search.customer_ids("45402", 2)) == 2
     mary = customer_search.find_customers("smith-jones")[0]
-    customers.archive_customer(mary)
+    customers.delete_customer(mary)
     db.session.flush()
     assert names("mary") == ["100%"]
     assert names("mary", is_archived=True) == ["Mary"]

@@ -7,7 +7,8 @@ from sqlalchemy import event, select
 
 from pillar.extensions import db
 from pillar.models import AuditEvent, Contact, Customer
-from pillar.models.customer import CustomerKind, PaymentTerms
+from pillar.models.customer import CustomerKind
+from pillar.models.payment_terms import PaymentTerms
 from pillar.permissions import Role
 from pillar.services import customers
 from pillar.services.customer_parts import ContactInput, LocationInput
@@ -228,18 +229,28 @@ def test_private_notes_are_written_and_removed(acme, office):
     assert "Gate 4471" not in shown.text
 
 
-def test_an_archived_customer_leaves_list_and_search_and_comes_back(acme, office):
+def test_a_deleted_customer_leaves_list_and_search_and_comes_back(acme, office):
     page = office.page(home(acme))
-    shown = office.follow(office.submit(page.form('form[action$="/archive"]')))
-    assert "is archived" in shown.text
-    assert acme.customer.name not in office.page(LIST).text
-    assert acme.customer.name not in office.page(f"{LIST}?search=mitchell").text
-    assert acme.customer.name in office.page(f"{LIST}?view=archived&search=mitchell").text
+    shown = office.follow(office.submit(page.form('form[action$="/delete"]')))
+    assert "is deleted. Nothing is lost" in shown.text
+    rows = ".table-wrap a.name"
+    for query in ("", "?search=mitchell", "?city=dayton", "?place=alder"):
+        assert office.page(f"{LIST}{query}").texts(rows) == [], query
+    for query in ("", "&search=mitchell", "&city=Dayton", "&place=alder"):
+        assert office.page(f"{LIST}?view=deleted{query}").texts(rows) == [acme.customer.name], query
     assert office.get(f"{home(acme)}/edit").status_code == 303
     assert office.get(f"{home(acme)}/contacts/new").status_code == 404
+    # Its e-mail and its number are free (39), and it comes back without taking them away from anybody.
+    typed = {"display_name": "The Next", "contact-email": acme.customer.email}
+    made(office.submit(office.page(NEW), **typed))
+    shown = office.page(home(acme))
     shown = office.follow(office.submit(shown.form('form[action$="/restore"]')))
     assert "is back." in shown.text
-    assert acme.customer.name in office.page(LIST).text
+    assert f"{acme.customer.email} opens another contact" in shown.text
+    assert office.page(LIST).texts(rows) == [acme.customer.name, "The Next"]
+    with acme.scope():
+        access = {str(each.portal_access) for each in db.session.scalars(select(Contact))}
+        assert access == {"none", "full"}
 
 
 def test_the_list_is_narrowed_and_sorted(acme, office):
@@ -251,7 +262,8 @@ def test_the_list_is_narrowed_and_sorted(acme, office):
     assert len(office.page(f"{LIST}?tag=odd").texts(rows)) == 6
     assert office.page(f"{LIST}?search=c7@x").texts(rows) == ["Customer 007"]
     assert office.page(f"{LIST}?sort=display_name&desc=1").texts(rows)[0] == acme.customer.name
-    assert office.page(f"{LIST}?city=Nowhere&tag=%22&page=99&sort=x").texts(rows) != []
+    assert office.page(f"{LIST}?page=99&sort=x&view=y&cols=z").texts(rows) != []
+    assert "Nothing matches" in office.page(f"{LIST}?city=Nowhere&tag=%22").text
 
 
 def test_a_page_of_the_list_costs_the_same_however_many_rows_it_has(acme, office):
@@ -304,7 +316,7 @@ PARTS = (
     "/locations/{location}",
     "/notes",
 )
-POSTS = ("/archive", "/restore", "/notes", "/contacts/{contact}/remove", "/locations/{location}/remove")
+POSTS = ("/delete", "/restore", "/notes", "/contacts/{contact}/remove", "/locations/{location}/remove")
 
 
 def test_another_companys_customer_is_nowhere(acme, rival, client):

@@ -41,14 +41,26 @@ GLOBAL_UNIQUES = {
     ("sign_in_link", ("token_hash",)),
     ("portal_session", ("token_hash",)),
     ("personal_link", ("public_id",)),
+    ("retired_token", ("token_hash",)),
     ("tenant", ("custom_host",)),
     ("estimate", ("public_token",)),
     ("signature", ("certificate_id",)),
+    ("invoice", ("public_token",)),
+    ("payment", ("receipt_token",)),
 }
 # Rows of the installation itself.
 NOBODYS = {"tenant", "heartbeat", "periodic_run", "stray_webhook"}
 # Of a vendor's, not of ours.
-FOREIGN_IDS = {"public_id", "external_id", "provider_id", "certificate_id", "event_id", "object_id"}
+FOREIGN_IDS = {
+    "public_id",
+    "external_id",
+    "provider_id",
+    "certificate_id",
+    "event_id",
+    "object_id",
+    "provider_payment_id",
+    "provider_refund_id",
+}
 
 
 def tenant_tables() -> list[Table]:

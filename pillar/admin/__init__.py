@@ -10,6 +10,7 @@ from pillar.admin import (
     account,
     audit,
     brand,
+    customer_portal,
     customers,
     dashboard,
     estimate_templates,
@@ -19,14 +20,17 @@ from pillar.admin import (
     navigation,
     outbox,
     phone_numbers,
+    portal_settings,
     price_book,
+    search,
     security,
     settings,
     staff,
+    step_up,
     webhooks,
 )
 
-__all__ = ["init_app"]
+__all__ = ["init_app", "step_up"]
 
 
 def init_app(app: Flask) -> None:
@@ -38,6 +42,7 @@ def init_app(app: Flask) -> None:
         index_view=dashboard.DashboardView(name="Dashboard", category=navigation.TODAY, url="/admin"),
     )
     app.before_request(security.require_second_step)
+    customer_portal.init_app(app)
     work = (
         customers.view(),
         imports.view(),
@@ -50,11 +55,14 @@ def init_app(app: Flask) -> None:
         *work,
         outbox.view(),
         webhooks.view(),
+        customer_portal.view(),
+        portal_settings.view(),
         settings.view(),
         brand.view(),
         phone_numbers.view(),
         staff.view(),
         audit.view(),
         account.view(),
+        search.view(),
     ):
         admin.add_view(view)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
@@ -16,7 +17,7 @@ from pillar.admin import formatters
 from pillar.admin.forms import AdminForm, FormPart, add_error
 from pillar.admin.guard import Guarded, StaffView, person_may
 from pillar.admin.list_page import ListPage
-from pillar.admin.listing import Choice, RowAction, SavedView
+from pillar.admin.listing import Choice, Column, RowAction, SavedView
 from pillar.errors import RuleViolation
 from pillar.extensions import db
 from pillar.permissions import Permission
@@ -113,7 +114,7 @@ class StaffModelView(Guarded, ListPage, ModelView):
         """Where the name of a row leads."""
         if not self.permits("details_view"):
             return ""
-        return url_for(f"{self.endpoint}.details_view", id=row.public_id)
+        return self.get_url(".details_view", id=row.public_id)
 
     def crumbs(self) -> list[tuple[str, str]]:
         """The way back from a page of one thing."""
@@ -125,14 +126,26 @@ class StaffModelView(Guarded, ListPage, ModelView):
     def index_view(self) -> ResponseReturnValue:
         """The list."""
         actions, questions = self.get_actions_list()
+        listing = self.listing(request.args)
         return self.render(
             self.list_template,
-            listing=self.listing(request.args),
+            listing=listing,
+            first_css=listing.columns[0].css,
+            drawn_rows=[self._drawn_row(row, listing.columns, n) for n, row in enumerate(listing.rows, start=1)],
             bulk_actions=[(name, label, questions.get(name, "")) for name, label in actions],
             has_row_actions=type(self).row_actions is not ListPage.row_actions,
-            get_pk_value=self.get_pk_value,
-            get_value=self.get_list_value,
         )
+
+    def _drawn_row(self, row: Any, columns: Sequence[Column], n: int) -> tuple[Any, ...]:
+        """What the list shows of one row, in the order that `admin/model/list.html` takes it apart."""
+        first, *others = columns
+        cells = [(column.css, self.cell(row, column.name)) for column in others]
+        actions = [
+            (each.label, each.url, formatters.drawing(each.icon), each.is_post, each.question)
+            for each in self.row_actions(row)
+        ]
+        title, note = self.row_title(row), self.row_note(row)
+        return self.get_pk_value(row), self.row_url(row), title, note, self.cell(row, first.name), cells, actions, n
 
     @expose("/<id>")
     def details_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as get_one
@@ -195,6 +208,15 @@ class StaffModelView(Guarded, ListPage, ModelView):
         return redirect(own_path(request.form.get("url", "")) or self.home_url(), 303)
 
     # Flask-Admin's hooks
+
+    def cell(self, model: Any, name: str) -> Any:
+        """One cell: the column's formatter, else the attribute; then as its type is shown."""
+        drawn = self.column_formatters.get(name)
+        value = drawn(self, None, model, name) if drawn else getattr(model, name)
+        if isinstance(value, str) and not isinstance(value, StrEnum):
+            return value
+        shown = next((show for kind, show in self.column_type_formatters.items() if isinstance(value, kind)), None)
+        return shown(self, value, name) if shown else value
 
     def get_form(self) -> Any:
         """An explicit form, or one made of explicit columns; never one made of every column there is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wtforms import BooleanField, FieldList, FormField, SelectField
+from wtforms import BooleanField, FieldList, FormField, HiddenField, SelectField
 
 from pillar.admin.forms import AdminForm, FormPart
 from pillar.http.forms import ChecksField, EmailField, LineField, TextField
@@ -12,14 +12,17 @@ from pillar.models.customer import (
     Customer,
     CustomerContact,
     CustomerKind,
-    PaymentTerms,
+    CustomerStatus,
     PortalAccess,
     ServiceLocation,
 )
+from pillar.models.payment_terms import PaymentTerms
 from pillar.services.customer_parts import FIRST_CONTACT_ROLES, MAX_PHONES, ContactInput, LocationInput
 from pillar.services.customers import CustomerInput, split_tags
+from pillar.tokens import public_id
 
 KINDS = [(CustomerKind.PERSON, "A person"), (CustomerKind.COMPANY, "A company")]
+STATUSES = [(CustomerStatus.ACTIVE, "Now"), (CustomerStatus.INACTIVE, "Not any more")]
 TERMS = [("", "As in your settings"), ("due_on_receipt", "Due on receipt")] + [
     (f"net_{days}", f"{days} days") for days in (15, 30, 45, 60)
 ]
@@ -103,7 +106,7 @@ class LocationForm(LocationFields, AdminForm):
 class NoteForm(AdminForm):
     """A private note."""
 
-    body = TextField("Add a note", is_required=True)
+    body = TextField("Write a note", is_required=True)
 
 
 class CustomerForm(AdminForm):
@@ -111,6 +114,7 @@ class CustomerForm(AdminForm):
 
     display_name = LineField("Name", is_required=True)
     kind = SelectField("This is", choices=KINDS)
+    status = SelectField("We work for them", choices=STATUSES, default=CustomerStatus.ACTIVE)
     tags = TagsField("Tags", description="With commas between, for example: VIP, rental.", most=500)
     source = SelectField("How they found you", choices=SOURCES, default="Phone")
     billing_street = LineField("Billing street")
@@ -125,6 +129,7 @@ class CustomerForm(AdminForm):
         return CustomerInput(
             display_name=self.display_name.data,
             kind=CustomerKind(self.kind.data),
+            status=CustomerStatus(self.status.data),
             billing_street=self.billing_street.data,
             billing_city=self.billing_city.data,
             billing_state=self.billing_state.data,
@@ -137,7 +142,9 @@ class CustomerForm(AdminForm):
 
 
 class NewCustomerForm(CustomerForm):
-    """A customer with the first person and the first place."""
+    """A customer with the first person and the first place. `form_key` becomes its public id: made once."""
+
+    form_key = HiddenField(default=public_id)
 
     contact = FormField(ContactPart, "Who to talk to")
     location = FormField(LocationPart, "Where you work")

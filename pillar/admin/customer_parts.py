@@ -131,11 +131,11 @@ class PartPages:
         note = _note(customer, part)
         return self._remove(customer, lambda: customers.remove_note(note), "The note is removed.")
 
-    def if_archived(self, customer: Customer) -> ResponseReturnValue | None:
-        """Archived customers are looked at; to change one, bring it back."""
+    def if_deleted(self, customer: Customer) -> ResponseReturnValue | None:
+        """Deleted customers are looked at; to change one, bring it back."""
         if customer.deleted_at is None:
             return None
-        flash("This customer is archived. Bring it back to change it.", "wait")
+        flash("This customer is deleted. Restore it to change it.", "wait")
         return redirect(_page_of(customer), 303)
 
     def say_unreadable(self, content: ContactInput) -> None:

@@ -1,58 +1,67 @@
-"""Customers in the office: the list, one customer's page, the forms (6.1, 6.4, 6.7)."""
+"""Customers in the office: the list with its filters, one customer's page, the forms (6.1, 6.4, 6.5, 6.7)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from flask import flash, redirect, request, url_for
+from flask import abort, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from markupsafe import Markup
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 from sqlalchemy.sql import Select
 
-from pillar.admin import customer_filters, navigation
-from pillar.admin.base import Choice, RowAction, SavedView, StaffModelView
-from pillar.admin.customer_consent import ConsentPages, stops_by_contact
-from pillar.admin.customer_forms import (
-    CustomerForm,
-    NewCustomerForm,
-    NoteForm,
-    contact_content,
-    filled_customer,
-    is_blank,
-    location_content,
-)
+from pillar.admin import formatters, navigation
+from pillar.admin.base import RowAction, SavedView, StaffModelView
+from pillar.admin.customer_bulk import BulkPages
+from pillar.admin.customer_calls import CallPages
+from pillar.admin.customer_consent import ConsentPages
+from pillar.admin.customer_create import CreatePages
+from pillar.admin.customer_export import ExportPages
+from pillar.admin.customer_forms import CustomerForm, filled_customer
 from pillar.admin.customer_page import page_context
 from pillar.admin.customer_parts import PartPages
 from pillar.admin.guard import person_may
+from pillar.admin.listing import Asked, TextFilter, ordered
+from pillar.admin.saved_views import SavedViewPages
+from pillar.extensions import db
 from pillar.http.templating import local_date
-from pillar.models.customer import Customer, CustomerKind
+from pillar.models.customer import Customer
+from pillar.models.customer_facet import FacetKind
 from pillar.permissions import Permission
-from pillar.services import customer_search, customers
+from pillar.services import customer_list, customers
+from pillar.services.customer_export import customers_in_order
+from pillar.services.customer_list import Keys, Shown, Wanted
 
-ARCHIVED = "archived"
 _READ, _WRITE = Permission.CUSTOMER_READ, Permission.CUSTOMER_WRITE
+_EVERYONE = SavedView(Shown.ALL, "All", lambda query: query)
 
 
-class CustomerView(PartPages, ConsentPages, StaffModelView):
+class CustomerView(
+    CreatePages, BulkPages, ExportPages, CallPages, PartPages, ConsentPages, SavedViewPages, StaffModelView
+):
     """Everybody the company works for."""
 
     icon = "people"
     new_name = "Customer"
-    answers_search = True
-    can_create = can_edit = True
+    more_new = (("Log a call", "log_call", "phone"),)
+    can_create = can_edit = can_delete = True
     create_label = "New customer"
     needs: ClassVar = {
         "index_view": _READ,
         "details_view": _READ,
+        "values": _READ,
+        "save_view": _READ,
+        "change_view": _READ,
+        "download": Permission.CUSTOMER_EXPORT,
         "create_view": _WRITE,
         "edit_view": _WRITE,
-        "archive": _WRITE,
+        "delete_view": _WRITE,
         "restore": _WRITE,
+        "action_view": _WRITE,
+        "log_call": _WRITE,
+        "remove_call": _WRITE,
         "add_note": _WRITE,
         "remove_note": _WRITE,
         "new_contact": _WRITE,
@@ -64,23 +73,37 @@ class CustomerView(PartPages, ConsentPages, StaffModelView):
         "remove_location": _WRITE,
     }
     column_list = ("display_name", "phone", "address", "tags", "created_at")
-    column_labels: ClassVar = {"display_name": "Customer", "created_at": "Added"}
+    more_columns = ("email", "city", "state", "status", "kind", "source", "external_id")
+    column_labels: ClassVar = {
+        "display_name": "Customer",
+        "address": "Service location",
+        "created_at": "Added",
+        "external_id": "Customer ID",
+    }
     column_default_sort = ("display_name", False)
     column_formatters: ClassVar = {
         "phone": lambda _view, _context, row, _name: _in_one_line(_first_phone(row)),
+        "email": lambda _view, _context, row, _name: _first_email(row),
         "address": lambda _view, _context, row, _name: _first_address(row),
+        "city": lambda _view, _context, row, _name: _of_places(row, "city"),
+        "state": lambda _view, _context, row, _name: _of_places(row, "state"),
+        "status": formatters.status(formatters.CUSTOMER_LOOKS),
         "created_at": lambda _view, _context, row, _name: _in_one_line(local_date(row.created_at)),
     }
     phone_columns = ("phone",)
     search_hint = "Name, email, phone or address"
     saved_views = (
-        SavedView("all", "All", lambda query: query.where(Customer.deleted_at.is_(None))),
-        SavedView(ARCHIVED, "Archived", lambda query: query.where(Customer.deleted_at.is_not(None))),
+        _EVERYONE,
+        SavedView(Shown.ACTIVE, "Active", _EVERYONE.narrow),
+        SavedView(Shown.INACTIVE, "Inactive", _EVERYONE.narrow),
+        SavedView(Shown.DELETED, "Deleted", _EVERYONE.narrow),
     )
-    choices = (
-        Choice("city", "City", customer_filters.cities, customer_filters.in_city),
-        Choice("state", "State", customer_filters.states, customer_filters.in_state),
-        Choice("tag", "Tag", customer_filters.tags, customer_filters.with_tag),
+    views_label = "Status"
+    filters = (
+        TextFilter("city", "City", suggests=True),
+        TextFilter("state", "State", suggests=True),
+        TextFilter("place", "Service location", "Street, ZIP code, or what you call it"),
+        TextFilter("tag", "Tag", suggests=True),
     )
     empty_title = "No customers yet"
     empty_sentence = "Add one, or import the spreadsheet you have."
@@ -88,7 +111,7 @@ class CustomerView(PartPages, ConsentPages, StaffModelView):
     create_template = "admin/customers/create.html"
     details_template = "admin/customers/details.html"
     form_sections = (
-        ("Customer", ("display_name", "kind", "tags", "source")),
+        ("Customer", ("display_name", "kind", "status", "tags", "source")),
         (
             "Billing",
             (
@@ -107,31 +130,37 @@ class CustomerView(PartPages, ConsentPages, StaffModelView):
         return {"display_name": Customer.sort_name, "created_at": Customer.created_at}
 
     def found(self) -> Select[Any]:
-        """The archived too: their page stays, the list shows them in a tab of their own."""
+        """The deleted too: their page stays, the list shows them in a tab of their own."""
         return select(Customer)
 
-    def list_query(self) -> Select[Any]:
-        """With the people, their numbers and the places: a constant number of queries."""
-        return self.found().options(selectinload(Customer.contact_links), selectinload(Customer.locations))
+    def keys(self, asked: Asked) -> Keys:
+        """Who is asked for."""
+        shown = Shown(asked.view) if asked.view else Shown.ALL
+        return customer_list.keys(Wanted(shown, asked.search, **asked.chosen))
 
-    def search(self, query: Select[Any], term: str) -> Select[Any]:
-        """Through the search index; among the archived ones in their tab."""
-        is_archived = request.args.get("view") == ARCHIVED
-        return query.where(Customer.id.in_(customer_search.customer_ids(term, is_archived=is_archived)))
+    def page_of(self, asked: Asked) -> tuple[Asked, Sequence[Any], int, int]:
+        """The row ids of the page from one index, then those customers with what a row shows."""
+        keys = self.keys(asked)
+        asked, count, pages = self.counted(asked, keys.query, keys.key)
+        name, is_descending = self.sorting(asked)
+        column = keys.by_age if name == "created_at" else keys.by_name
+        page = ordered(keys.query, column, keys.key, is_descending=is_descending)
+        page = page.limit(self.page_size).offset((asked.page - 1) * self.page_size)
+        return asked, customers_in_order(db.session.scalars(page).all()), count, pages
 
     def row_note(self, row: Customer) -> str:
         """The e-mail, under the name."""
-        return next((contact.email for contact in row.contacts if contact.email), "")
+        return _first_email(row)
 
     def row_actions(self, row: Customer) -> Sequence[RowAction]:
         """What can be done from the list."""
         if not self.permits("edit_view"):
             return ()
         if row.deleted_at is not None:
-            return [RowAction("Bring back", self.get_url(".restore", id=row.public_id), "swap", is_post=True)]
+            return [RowAction("Restore", self.get_url(".restore", id=row.public_id), "swap", is_post=True)]
         return [
             RowAction("Edit", self.get_url(".edit_view", id=row.public_id), "pencil"),
-            RowAction("Archive", self.get_url(".archive", id=row.public_id), "box", is_post=True),
+            RowAction("Delete", self.get_url(".delete_view", id=row.public_id), "trash", is_post=True),
         ]
 
     def filled_in(self) -> Mapping[str, Any]:
@@ -145,67 +174,52 @@ class CustomerView(PartPages, ConsentPages, StaffModelView):
         return super().render(template, may_import=person_may(Permission.CUSTOMER_IMPORT), **variables)
 
     def details_context(self, model: Customer) -> dict[str, Any]:
-        """Its work, its messages, its notes."""
+        """Its work, its timeline, its people."""
         can_write = self.permits("add_note") and model.deleted_at is None
-        return {
-            **page_context(model),
-            "stops": stops_by_contact(model),
-            "may_write": can_write,
-            "notes": customers.notes_of(model),
-            "note_form": NoteForm() if can_write else None,
-        }
-
-    def create_form(self, obj: Any = None) -> NewCustomerForm:  # noqa: ARG002 - Flask-Admin's signature
-        """With the first person and the first place."""
-        return NewCustomerForm()
+        return {"may_write": can_write, **page_context(model, request.args)}
 
     def edit_form(self, obj: Any = None) -> CustomerForm:
         """The customer itself; people and places have pages of their own."""
         return filled_customer(obj)
 
-    def create(self, form: NewCustomerForm) -> Customer:
-        """Make one."""
-        contact, place = contact_content(form.contact.form), location_content(form.location.form)
-        if form.kind.data == CustomerKind.PERSON and not contact.name and not is_blank(contact):
-            contact = replace(contact, name=form.display_name.data)
-        made = customers.create_customer(
-            form.content(), None if is_blank(contact) else contact, None if is_blank(place) else place
-        )
-        self.say_unreadable(contact)
-        return made
-
     def update(self, form: CustomerForm, model: Customer) -> None:
         """Change one."""
         customers.update_customer(model, form.content())
 
+    def delete(self, model: Customer) -> None:
+        """Take it out of list, search and portal."""
+        customers.delete_customer(model)
+
+    def said_on(self, what: str, model: Any) -> str:
+        """What is said after `saved` or `deleted`."""
+        said = super().said_on(what, model)
+        return f"{said} Nothing is lost: it waits under Deleted." if what == "deleted" else said
+
+    @expose("/values")
+    def values(self) -> ResponseReturnValue:
+        """Cities, states or tags that begin as typed, for help while typing."""
+        kind = request.args.get("of", "")
+        if kind not in set(FacetKind):
+            abort(404)
+        return jsonify(customer_list.values(FacetKind(kind), request.args.get("typed", "")))
+
     @expose("/<id>/edit", methods=("GET", "POST"))
     def edit_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's own name for it
-        """Change one; an archived one comes back first."""
+        """Change one; a deleted one comes back first."""
         customer = self.one_or_404(id)
-        return self.if_archived(customer) or super().edit_view(id)
-
-    @expose("/<id>/archive", methods=("POST",))
-    def archive(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as above
-        """Take it out of the list."""
-        return self._do(
-            id, customers.archive_customer, "is archived. Nothing is lost; you can bring it back."
-        )
+        return self.if_deleted(customer) or super().edit_view(id)
 
     @expose("/<id>/restore", methods=("POST",))
     def restore(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as above
         """Bring it back."""
-        return self._do(id, customers.restore_customer, "is back.")
-
-    def _do(self, id: str, act: Callable[[Customer], None], said: str) -> ResponseReturnValue:  # noqa: A002
         customer = self.one_or_404(id)
         name = customer.display_name
-
-        def do() -> bool:
-            act(customer)
-            return True
-
-        if self._attempt(do, lambda refusal: flash(refusal.message, "bad")):
-            flash(f"{name} {said}", "good")
+        taken = self._attempt(
+            lambda: customers.restore_customer(customer), lambda refusal: flash(refusal.message, "bad")
+        )
+        if taken is not None:
+            flash(f"{name} is back.", "good")
+            self.say_taken(taken)
         if request.form.get("url"):
             return self.go_back()
         return redirect(url_for(".details_view", id=id), 303)
@@ -219,10 +233,19 @@ def _first_phone(customer: Customer) -> str:
     return next((phone.shown for contact in customer.contacts for phone in contact.phones), "")
 
 
+def _first_email(customer: Customer) -> str:
+    return next((contact.email for contact in customer.contacts if contact.email), "")
+
+
 def _first_address(customer: Customer) -> str:
     return next(
         (place.address for place in customer.live_locations if place.address), customer.billing_address
     )
+
+
+def _of_places(customer: Customer, part: str) -> str:
+    values = (getattr(place, part) for place in customer.live_locations)
+    return ", ".join(dict.fromkeys(value for value in values if value))
 
 
 def view() -> CustomerView:

@@ -15,20 +15,24 @@ from sqlalchemy.sql import Select
 from pillar.admin import estimate_list, estimate_page, formatters, navigation
 from pillar.admin.base import StaffModelView
 from pillar.admin.estimate_builder import BuilderPages, check_seen, tenant
+from pillar.admin.estimate_link import LinkPages
 from pillar.admin.estimate_revisions import RevisionPages
 from pillar.admin.listing import Listing
+from pillar.admin.saved_views import SavedViewPages
 from pillar.errors import RuleViolation
 from pillar.models.estimate import Estimate, EstimateStatus
 from pillar.models.message import Message
 from pillar.permissions import Permission
 from pillar.services import acceptance, customer_search, estimate_sending, estimates, links, quotes, views
+from pillar.services.word_search import matching_ids
 from pillar.text import clean_text
+from pillar.tokens import public_id
 
 S = EstimateStatus
 _REASON_LENGTH = 2_000
 
 
-class EstimateView(BuilderPages, RevisionPages, StaffModelView):
+class EstimateView(BuilderPages, RevisionPages, LinkPages, SavedViewPages, StaffModelView):
     """What was offered, and to whom."""
 
     icon = "document"
@@ -40,6 +44,8 @@ class EstimateView(BuilderPages, RevisionPages, StaffModelView):
     needs: ClassVar = {
         "index_view": Permission.ESTIMATE_READ,
         "details_view": Permission.ESTIMATE_READ,
+        "save_view": Permission.ESTIMATE_READ,
+        "change_view": Permission.ESTIMATE_READ,
         "create_view": Permission.ESTIMATE_WRITE,
         "edit_view": Permission.ESTIMATE_WRITE,
         "delete_view": Permission.ESTIMATE_WRITE,
@@ -56,6 +62,8 @@ class EstimateView(BuilderPages, RevisionPages, StaffModelView):
         "withdraw": Permission.ESTIMATE_WRITE,
         "extend": Permission.ESTIMATE_WRITE,
         "decline": Permission.ESTIMATE_WRITE,
+        "revoke_link": Permission.ESTIMATE_WRITE,
+        "renew_link": Permission.ESTIMATE_WRITE,
         "make_job": Permission.JOB_WRITE,
     }
     column_list = ("title", "customer", "status", "total_cents", "sent_at", "valid_until")
@@ -85,13 +93,10 @@ class EstimateView(BuilderPages, RevisionPages, StaffModelView):
         return self.found().options(joinedload(Estimate.customer))
 
     def search(self, query: Select[Any], term: str) -> Select[Any]:
-        """By number, by the start of the title, or by customer."""
-        escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        customers = customer_search.customer_ids(term, limit=200)
+        """By number, by words of the title, or by customer."""
         return query.where(
-            Estimate.number.ilike(f"{escaped}%", escape="\\")
-            | Estimate.title.ilike(f"%{escaped}%", escape="\\")
-            | Estimate.customer_id.in_(customers)
+            Estimate.id.in_(matching_ids(Estimate, term))
+            | Estimate.customer_id.in_(customer_search.customer_ids(term))
         )
 
     def row_note(self, row: Estimate) -> str:
@@ -129,6 +134,7 @@ class EstimateView(BuilderPages, RevisionPages, StaffModelView):
             "ways": estimate_sending.choices(model),
             "public_url": links.quote(model) if model.has_live_link else "",
             "today": tenant().today().isoformat(),
+            "form_key": public_id(),
         }
 
     def delete(self, model: Estimate) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from flask import current_app
@@ -90,10 +91,18 @@ CUSTOMER_LOOKS: Mapping[StrEnum, Look] = {
 }
 
 
+@lru_cache(maxsize=200)
 def pill(look: Look) -> Markup:
     """A status pill, drawn by the one macro there is for it."""
     macros: Any = current_app.jinja_env.get_template(_MACROS).module
     return macros.pill(look.tone, look.icon, look.word)
+
+
+@lru_cache(maxsize=200)
+def drawing(icon: str) -> Markup:
+    """An icon, drawn once by its macro; nothing for none."""
+    macros: Any = current_app.jinja_env.get_template(_MACROS).module
+    return macros.icon(icon) if icon else Markup()
 
 
 def status(looks: Mapping[StrEnum, Look]) -> Formatter:

@@ -10,20 +10,27 @@ from sqlalchemy.sql import Select
 
 from pillar.admin import formatters, navigation
 from pillar.admin.base import SavedView, StaffModelView
+from pillar.admin.saved_views import SavedViewPages
 from pillar.extensions import db
 from pillar.models.job import Job, JobStatus
 from pillar.permissions import Permission
 from pillar.services import customer_search
+from pillar.services.word_search import matching_ids
 
 S = JobStatus
 _OVER = (S.COMPLETED, S.INVOICED, S.CLOSED, S.CANCELLED)
 
 
-class JobView(StaffModelView):
+class JobView(SavedViewPages, StaffModelView):
     """The work there is."""
 
     icon = "wrench"
-    needs: ClassVar = {"index_view": Permission.JOB_READ, "details_view": Permission.JOB_READ}
+    needs: ClassVar = {
+        "index_view": Permission.JOB_READ,
+        "details_view": Permission.JOB_READ,
+        "save_view": Permission.JOB_READ,
+        "change_view": Permission.JOB_READ,
+    }
     column_list = ("title", "customer", "status", "contract_total_cents", "created_at")
     column_labels: ClassVar = {"title": "Job", "contract_total_cents": "Total", "created_at": "Made"}
     column_sortable_list = ("title", "created_at", "contract_total_cents")
@@ -50,12 +57,9 @@ class JobView(StaffModelView):
         return self.found().options(joinedload(Job.customer))
 
     def search(self, query: Select[Any], term: str) -> Select[Any]:
-        """By number, by a part of the title, or by customer."""
-        escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        """By number, by words of the title, or by customer."""
         return query.where(
-            Job.number.ilike(f"{escaped}%", escape="\\")
-            | Job.title.ilike(f"%{escaped}%", escape="\\")
-            | Job.customer_id.in_(customer_search.customer_ids(term, limit=200))
+            Job.id.in_(matching_ids(Job, term)) | Job.customer_id.in_(customer_search.customer_ids(term))
         )
 
     def row_note(self, row: Job) -> str:

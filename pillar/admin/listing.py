@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql import Select
+from werkzeug.datastructures import MultiDict
 
 from pillar.text import clean_line
 
 COUNT_CAP = 10_000
 SEARCH_LENGTH = 200
+FILTER_LENGTH = 100
 _PAGE_DIGITS = 6
 _NEIGHBOURS = 2
 
@@ -44,6 +46,16 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class TextFilter:
+    """A filter by typed text: `?<name>=<text>`. With `suggests` the list helps with what there is."""
+
+    name: str
+    label: str
+    hint: str = ""
+    suggests: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RowAction:
     """One line in the menu of a row: a link, with `is_post` a form, with a `question` one that asks first."""
 
@@ -60,6 +72,24 @@ class Tab(NamedTuple):
     label: str
     url: str
     is_current: bool
+
+
+class Chip(NamedTuple):
+    """A filter that is on, and the list without it."""
+
+    label: str
+    without_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredView:
+    """A view that somebody saved, as the page needs it."""
+
+    key: str
+    label: str
+    params: Mapping[str, str]
+    is_shared: bool
+    may_change: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +123,8 @@ class Asked:
     sort: str = ""
     is_descending: bool = False
     chosen: Mapping[str, str] = field(default_factory=dict)
+    saved: str = ""
+    columns: Sequence[str] = ()
 
     def params(self) -> dict[str, str]:
         """Back as a query string, without what is the default anyway."""
@@ -102,6 +134,8 @@ class Asked:
             "search": self.search,
             "sort": self.sort,
             "desc": "1" if self.is_descending else "",
+            "cols": ",".join(self.columns),
+            "saved": self.saved,
             "page": str(self.page) if self.page > 1 else "",
         }
         return {name: value for name, value in named.items() if value}
@@ -126,6 +160,12 @@ class Listing:
     tabs: Sequence[Tab]
     choices: Sequence[OfferedChoice]
     kept: Mapping[str, str]
+    filters: Sequence[tuple[TextFilter, str]] = ()
+    chips: Sequence[Chip] = ()
+    view: str = ""
+    stored: StoredView | None = None
+    is_changed: bool = False
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_asked(
@@ -134,6 +174,8 @@ def read_asked(
     sortable: Sequence[str],
     views: Sequence[SavedView],
     choices: Sequence[OfferedChoice],
+    filters: Sequence[TextFilter] = (),
+    columns: Sequence[str] = (),
 ) -> Asked:
     """Take from a query string what this list understands; nonsense counts as not said."""
     sort, view = args.get("sort", ""), args.get("view", "")
@@ -143,8 +185,21 @@ def read_asked(
         view=view if view in {known.key for known in views[1:]} else "",
         sort=sort if sort in sortable else "",
         is_descending=sort in sortable and args.get("desc") == "1",
-        chosen={choice.name: choice.chosen for choice in choices if choice.chosen},
+        chosen={choice.name: choice.chosen for choice in choices if choice.chosen}
+        | {each.name: typed for each in filters if (typed := _read_filter(args, each))},
+        columns=_read_columns(args, columns),
     )
+
+
+def _read_filter(args: Mapping[str, str], one: TextFilter) -> str:
+    return clean_line(args.get(one.name, ""))[:FILTER_LENGTH]
+
+
+def _read_columns(args: Mapping[str, str], known: Sequence[str]) -> tuple[str, ...]:
+    """The columns to show, in the order of the list: from a link (`cols`) or from boxes that were ticked (`col`)."""
+    ticked = args.getlist("col") if isinstance(args, MultiDict) else ()
+    wanted = {*ticked, *args.get("cols", "").split(",")}.intersection(known)
+    return tuple(name for name in known if name in wanted or name == known[0]) if wanted else ()
 
 
 def _read_page(text: str) -> int:

@@ -25,6 +25,7 @@ class ShownView(Protocol):
     category: str
     icon: str
     new_name: str
+    more_new: Sequence[tuple[str, str, str]]
     answers_search: bool
     endpoint: str
 
@@ -66,10 +67,13 @@ def left_navigation(views: Iterable[ShownView], here: object) -> list[Group]:
 
 def new_menu(views: Iterable[ShownView], filled_in: Mapping[str, Any]) -> list[Link]:
     """What the person may create; `filled_in` goes into the address (on a customer's page: that customer)."""
+    views = list(views)
+    lines = [(view, (view.new_name, "create_view", view.icon)) for view in views if view.new_name]
+    lines += [(view, line) for view in views for line in view.more_new]
     return [
-        Link(view.new_name, url_for(f"{view.endpoint}.create_view", **filled_in), view.icon)
-        for view in views
-        if view.new_name and view.permits("create_view")
+        Link(words, url_for(f"{view.endpoint}.{method}", **filled_in), icon)
+        for view, (words, method, icon) in lines
+        if view.permits(method)
     ]
 
 

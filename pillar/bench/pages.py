@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,12 @@ from pillar.bench.world import World
 
 PROCESSES = 2
 _TURNS, _QUICK_TURNS = 5, 3
-_FLOOR = [
+FLOOR = [
     *(sys.executable, "-m", "gunicorn", "pillar.bench.floor:app", "--preload", "--no-control-socket"),
     *("--worker-class", "gthread", "--threads", "4", "--workers", str(PROCESSES)),
     *("--bind", "127.0.0.1:{port}", "--log-level", "error"),
 ]
-_PRODUCT = [sys.executable, "-m", "pillar.cli", "web", "--processes", str(PROCESSES), "--threads", "4"]
+PRODUCT = [sys.executable, "-m", "pillar.cli", "web", "--processes", str(PROCESSES), "--threads", "4"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +33,17 @@ class Page:
     headers: Mapping[str, str]
 
 
-def measure_pages(world: World, *, is_quick: bool) -> Iterator[Figure]:
-    """CPU per request of each page as a share of the floor's."""
+def measure_pages(world: World, *, is_quick: bool, others: Sequence[Page] = ()) -> Iterator[Figure]:
+    """CPU per request of each page, `others` too, as a share of the floor's."""
     requests = 200 if is_quick else 1_000
     pages = [
         Page("quote_page", world.quote_path, 0.6, {}),
         Page("portal_home", world.portal_path, 0.4, {}),
-        Page("admin_list", "/admin/customers/", 0.0, world.staff_headers),
+        *others,
     ]
     with ExitStack() as stack:
-        floor = stack.enter_context(serving(_FLOOR, {"PILLAR_BENCH_FLOOR_URL": _floor_url(world.folder)}))
-        product = stack.enter_context(serving(_PRODUCT, world.environment))
+        floor = stack.enter_context(serving(FLOOR, {"PILLAR_BENCH_FLOOR_URL": floor_url(world.folder)}))
+        product = stack.enter_context(serving(PRODUCT, world.environment))
         for server, path, headers in [(floor, "/", {}), *((product, p.path, p.headers) for p in pages)]:
             server.load(path, requests // 2, headers)
         costs = _turns(floor, product, pages, requests, _QUICK_TURNS if is_quick else _TURNS)
@@ -68,5 +68,6 @@ def _figure(page: Page, floor_ms: float, cost_ms: float) -> Figure:
     )
 
 
-def _floor_url(folder: Path) -> str:
+def floor_url(folder: Path) -> str:
+    """The database of the floor, beside the others."""
     return f"sqlite:///{folder / 'floor.sqlite3'}"

@@ -47,6 +47,21 @@ class Server:
                 result.result()
         return Load(share * _CLIENTS, self._cpu() - before)
 
+    def times(self, paths: Sequence[str], headers: Mapping[str, str]) -> list[float]:
+        """Milliseconds until each answer was there, asked for one after the other by one client."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        taken = []
+        for path in paths:
+            started = time.perf_counter()
+            connection.request("GET", path, headers=dict(headers))
+            response = connection.getresponse()
+            response.read()
+            taken.append((time.perf_counter() - started) * 1000)
+            if response.status != http.client.OK:
+                raise RuntimeError(f"{path} answered {response.status}")
+        connection.close()
+        return taken
+
     def _ask(self, path: str, times: int, headers: Mapping[str, str]) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         for _ in range(times):

@@ -12,17 +12,28 @@ from pillar.models.customer import (
     Phone,
     ServiceLocation,
 )
+from pillar.models.customer_facet import CustomerFacet
 from pillar.models.estimate import Estimate
 from pillar.models.estimate_replies import EstimateReply, EstimateView
 from pillar.models.estimate_revision import EstimateAddOn, EstimateLine, EstimateOption, EstimateRevision
 from pillar.models.estimate_template import EstimateTemplate
 from pillar.models.evidence import FIXED
-from pillar.models.imports import ImportBatch, ImportRow
+from pillar.models.imports import ImportBatch, ImportMapping, ImportRow
+from pillar.models.invoice import Invoice, InvoiceLine
 from pillar.models.job import Job
+from pillar.models.ledger import (
+    Allocation,
+    Credit,
+    CreditWithdrawal,
+    Payment,
+    Refund,
+)
+from pillar.models.list_view import ListView
 from pillar.models.message import Message
 from pillar.models.numbers import NumberSequence
+from pillar.models.phone_call import PhoneCall
 from pillar.models.phone_number import PhoneNumber
-from pillar.models.portal import LookupRequest, PersonalLink, PortalSession, SignInLink
+from pillar.models.portal import LookupRequest, PersonalLink, PortalSession, RetiredToken, SignInLink
 from pillar.models.price_book import PriceBookItem
 from pillar.models.processes import Heartbeat, PeriodicRun
 from pillar.models.signature import Signature
@@ -33,13 +44,17 @@ from pillar.models.webhook_event import StrayWebhook, WebhookEvent
 
 __all__ = [
     "FIXED",
+    "Allocation",
     "AuditDetails",
     "AuditEvent",
     "AuditHead",
     "ConsentRecord",
     "Contact",
+    "Credit",
+    "CreditWithdrawal",
     "Customer",
     "CustomerContact",
+    "CustomerFacet",
     "Estimate",
     "EstimateAddOn",
     "EstimateLine",
@@ -50,20 +65,28 @@ __all__ = [
     "EstimateView",
     "Heartbeat",
     "ImportBatch",
+    "ImportMapping",
     "ImportRow",
     "InternalNote",
+    "Invoice",
+    "InvoiceLine",
     "Job",
+    "ListView",
     "LookupRequest",
     "Message",
     "Notification",
     "NumberSequence",
+    "Payment",
     "PeriodicRun",
     "PersonalLink",
     "Phone",
+    "PhoneCall",
     "PhoneNumber",
     "PortalSession",
     "PriceBookItem",
     "RecoveryCode",
+    "Refund",
+    "RetiredToken",
     "ServiceLocation",
     "SignInLink",
     "SignInSession",

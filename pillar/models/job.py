@@ -25,6 +25,7 @@ from pillar.models.base import (
 )
 from pillar.models.customer import Customer, ServiceLocation
 from pillar.models.estimate import Estimate
+from pillar.models.search import FoundByTitle
 
 
 class JobStatus(StrEnum):
@@ -52,7 +53,18 @@ class JobPriority(StrEnum):
 S = JobStatus
 
 
-class Job(Identified, PublicId, TenantOwned, Stamped, SoftDeleted, Versioned, HasStatus, Audited, Model):
+class Job(
+    Identified,
+    PublicId,
+    TenantOwned,
+    Stamped,
+    SoftDeleted,
+    Versioned,
+    HasStatus,
+    FoundByTitle,
+    Audited,
+    Model,
+):
     """A piece of work; at most one for an estimate (invariant 17, by a unique key)."""
 
     __tablename__ = "job"
@@ -88,5 +100,10 @@ class Job(Identified, PublicId, TenantOwned, Stamped, SoftDeleted, Versioned, Ha
         UniqueConstraint("tenant_id", "number"),
         UniqueConstraint("tenant_id", "estimate_id"),
         Index(None, "tenant_id", "status", "created_at"),
+        Index(None, "tenant_id", "deleted_at", "id"),
+        Index(None, "tenant_id", "deleted_at", "title", "id"),
+        Index(None, "tenant_id", "deleted_at", "created_at", "id"),
+        Index(None, "tenant_id", "deleted_at", "contract_total_cents", "id"),
+        Index(None, "tenant_id", "deleted_at", "status", "id"),
         Index(None, "tenant_id", "customer_id"),
     )

@@ -100,7 +100,7 @@ class Message(Identified, PublicId, TenantOwned, Stamped, OutboxRow, HasStatus, 
     subject: Mapped[str] = mapped_column(String(300), default="")
     body_text: Mapped[str] = mapped_column(Text, default="")
     body_html: Mapped[str] = mapped_column(Text, default="")
-    # Security mail only: rendered at sending with a new token, sealed with the data keys, dropped afterwards.
+    # Security messages only: rendered at sending with a new token, sealed with the data keys, dropped afterwards.
     body_sealed: Mapped[str] = mapped_column(Text, default="")
     params: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     customer_id: Mapped[int | None]
@@ -119,5 +119,6 @@ class Message(Identified, PublicId, TenantOwned, Stamped, OutboxRow, HasStatus, 
         UniqueConstraint("tenant_id", "dedupe_key"),
         Index(None, "tenant_id", "created_at"),
         Index(None, "tenant_id", "about"),
+        Index(None, "tenant_id", "customer_id", "created_at"),
         OutboxRow.sweep_index(),
     )

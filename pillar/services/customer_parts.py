@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 
 from pillar import clock, emails, phones
 from pillar.errors import RuleViolation
@@ -20,6 +20,7 @@ from pillar.models.customer import (
     PortalAccess,
     ServiceLocation,
 )
+from pillar.services.portal_customers import end_way_in
 from pillar.text import clean_line, clean_text, fold
 
 MAX_PHONES = 5
@@ -79,10 +80,12 @@ def add_contact(customer: Customer, content: ContactInput) -> CustomerContact:
 
 def update_contact(link: CustomerContact, content: ContactInput) -> None:
     """Change a person, for all customers of that person, and what the person is to this one."""
-    before = _about(link)
+    before, opened = _about(link), _opens_portal(link.contact)
     _write_contact(link.contact, content, _email(content.email))
     _write_roles(link, content.roles)
     db.session.flush()
+    if opened and _opens_portal(link.contact) != opened:
+        end_way_in(link.contact)
     for each in link.contact.customer_links:
         each.customer.reindex()
     after = _about(link)
@@ -102,6 +105,7 @@ def remove_contact(link: CustomerContact) -> None:
     others = select(func.count(CustomerContact.id)).where(CustomerContact.contact_id == contact.id)
     if not db.session.scalar(others):
         contact.deleted_at = clock.now()
+        end_way_in(contact)
     customer.reindex()
 
 
@@ -137,18 +141,26 @@ def same_person(name: str, email: str) -> Contact | None:
     """A live contact with this e-mail and this name, if there is one."""
     if not email:
         return None
-    found = db.session.scalars(
-        select(Contact).where(Contact.email == email, Contact.deleted_at.is_(None)).order_by(Contact.id)
-    )
+    found = db.session.scalars(select(Contact).where(Contact.email == email, is_live()).order_by(Contact.id))
     return next((contact for contact in found if fold(contact.name) == fold(clean_line(name))), None)
 
 
 def has_portal_email(email: str, *, besides: int | None = None) -> bool:
     """Whether another contact opens the portal with this e-mail: one e-mail is one person there."""
     query = select(Contact.id).where(
-        Contact.email == email, Contact.deleted_at.is_(None), Contact.portal_access != PortalAccess.NONE
+        Contact.email == email, is_live(), Contact.portal_access != PortalAccess.NONE
     )
     return any(found != besides for found in db.session.scalars(query.limit(2)))
+
+
+def is_live() -> ColumnElement[bool]:
+    """The condition that a contact is there and speaks for a customer that is: e-mails of deleted ones are free."""
+    speaks = exists().where(
+        CustomerContact.contact_id == Contact.id,
+        Customer.id == CustomerContact.customer_id,
+        Customer.deleted_at.is_(None),
+    )
+    return and_(Contact.deleted_at.is_(None), speaks)
 
 
 def unreadable_phones(typed: Sequence[tuple[str, str]]) -> list[str]:
@@ -187,6 +199,11 @@ def _add_phones(contact: Contact, typed: Sequence[tuple[str, str]]) -> None:
                 type=clean_line(kind),
             )
         )
+
+
+def _opens_portal(contact: Contact) -> str:
+    """The address that signs a person in; empty when none does."""
+    return (contact.email or "phone") if contact.is_active else ""
 
 
 def _write_roles(link: CustomerContact, roles: Collection[str]) -> None:

@@ -1,8 +1,8 @@
-"""Customers as the office keeps them: made, changed, archived, with their notes (6.1, 6.2, 6.7)."""
+"""Customers as the office keeps them: made, changed, deleted, with their notes (6.1, 6.2, 6.7)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,22 @@ from pillar import clock
 from pillar.errors import RuleViolation
 from pillar.extensions import db
 from pillar.models.base import columns_of
-from pillar.models.customer import Customer, CustomerKind, InternalNote, PaymentTerms
+from pillar.models.customer import (
+    Contact,
+    Customer,
+    CustomerKind,
+    CustomerStatus,
+    InternalNote,
+    PortalAccess,
+)
+from pillar.models.payment_terms import PaymentTerms
 from pillar.models.staff import StaffUser
 from pillar.services.customer_parts import (
     ContactInput,
     LocationInput,
     add_contact,
     add_location,
+    has_portal_email,
 )
 from pillar.text import clean_line, clean_text
 
@@ -26,6 +35,7 @@ MAX_TAGS = 20
 TAG_LENGTH = 40
 _RECORDED = (
     "kind",
+    "status",
     "display_name",
     "billing_street",
     "billing_city",
@@ -44,6 +54,8 @@ class CustomerInput:
 
     display_name: str
     kind: CustomerKind = CustomerKind.PERSON
+    # Nothing said: as it is.
+    status: CustomerStatus | None = None
     billing_street: str = ""
     billing_city: str = ""
     billing_state: str = ""
@@ -55,10 +67,19 @@ class CustomerInput:
 
 
 def create_customer(
-    content: CustomerInput, contact: ContactInput | None = None, location: LocationInput | None = None
+    content: CustomerInput,
+    contact: ContactInput | None = None,
+    location: LocationInput | None = None,
+    *,
+    public_id: str | None = None,
 ) -> Customer:
-    """A new customer, with the first person to talk to and the first place to work at, if known."""
+    """A new customer, with the first person to talk to and the first place to work at, if known.
+
+    `public_id` is the name that a form carried: sent twice, the unique key lets one through.
+    """
     customer = Customer(contact_links=[], locations=[], notes=[])
+    if public_id:
+        customer.public_id = public_id
     _write(customer, content)
     db.session.add(customer)
     db.session.flush()
@@ -81,18 +102,40 @@ def update_customer(customer: Customer, content: CustomerInput) -> None:
         customer.audit("customer.updated", **changes)
 
 
-def archive_customer(customer: Customer) -> None:
-    """Take a customer out of lists and search. Everything about it stays and it can come back."""
+def delete_customer(customer: Customer) -> None:
+    """Take a customer out of lists, search and portal. Everything about it stays and it can come back."""
     if customer.deleted_at is None:
         customer.deleted_at = clock.now()
-        customer.audit("customer.archived")
+        customer.audit("customer.deleted")
 
 
-def restore_customer(customer: Customer) -> None:
-    """Bring an archived customer back."""
-    if customer.deleted_at is not None:
-        customer.deleted_at = None
-        customer.audit("customer.restored")
+def restore_customer(customer: Customer) -> list[str]:
+    """Bring a deleted customer back; the e-mails that open somebody else's portal by now (39)."""
+    if customer.deleted_at is None:
+        return []
+    taken = [contact for contact in customer.contacts if _is_taken(contact)]
+    for contact in taken:
+        contact.portal_access = PortalAccess.NONE
+    customer.deleted_at = None
+    customer.audit("customer.restored", without_portal=[contact.email for contact in taken])
+    return [contact.email for contact in taken]
+
+
+def tag_customers(some: Iterable[Customer], typed: str) -> int:
+    """Give several customers the same tags; how many did not have them all."""
+    tags = split_tags(typed)
+    if not tags:
+        raise RuleViolation("Type a tag.", field="tags")
+    changed = 0
+    for customer in some:
+        before = list(customer.tags)
+        known = {tag.casefold() for tag in before}
+        customer.tags = _checked_tags([*before, *(tag for tag in tags if tag.casefold() not in known)])
+        if customer.tags != before:
+            changed += 1
+            customer.reindex()
+            customer.audit("customer.updated", tags=[before, customer.tags])
+    return changed
 
 
 def add_note(customer: Customer, body: str, author: StaffUser | None) -> InternalNote:
@@ -118,12 +161,12 @@ def remove_note(note: InternalNote) -> None:
     note.customer.audit("customer.note_removed", note=note.public_id, before=note.body)
 
 
-def notes_of(customer: Customer) -> list[InternalNote]:
-    """The notes that are there, the newest first."""
+def notes_of(customer: Customer, limit: int = 100) -> list[InternalNote]:
+    """The newest notes that are there, the newest first."""
     query = select(InternalNote).where(
         InternalNote.customer_id == customer.id, InternalNote.deleted_at.is_(None)
     )
-    return list(db.session.scalars(query.order_by(InternalNote.id.desc())))
+    return list(db.session.scalars(query.order_by(InternalNote.id.desc()).limit(limit)))
 
 
 def split_tags(typed: str) -> list[str]:
@@ -139,10 +182,9 @@ def _write(customer: Customer, content: CustomerInput) -> None:
     name = clean_line(content.display_name)
     if not name:
         raise RuleViolation("Type a name.", field="display_name")
-    tags = list(content.tags)
-    if len(tags) > MAX_TAGS or any(len(tag) > TAG_LENGTH for tag in tags):
-        raise RuleViolation(f"Use at most {MAX_TAGS} tags of {TAG_LENGTH} letters.", field="tags")
+    customer.tags = _checked_tags(list(content.tags))
     customer.kind = content.kind
+    customer.status = content.status or customer.status or CustomerStatus.ACTIVE
     customer.display_name = name
     customer.billing_street = clean_line(content.billing_street)
     customer.billing_city = clean_line(content.billing_city)
@@ -150,8 +192,19 @@ def _write(customer: Customer, content: CustomerInput) -> None:
     customer.billing_postal_code = clean_line(content.billing_postal_code)
     customer.payment_terms = content.payment_terms
     customer.is_tax_exempt = content.is_tax_exempt
-    customer.tags = tags
     customer.source = clean_line(content.source)
+
+
+def _checked_tags(tags: list[str]) -> list[str]:
+    if len(tags) > MAX_TAGS or any(len(tag) > TAG_LENGTH for tag in tags):
+        raise RuleViolation(f"Use at most {MAX_TAGS} tags of {TAG_LENGTH} letters.", field="tags")
+    return tags
+
+
+def _is_taken(contact: Contact) -> bool:
+    """Whether the e-mail came to open somebody else's portal while this contact's customers were away."""
+    opens = contact.portal_access is not PortalAccess.NONE and contact.email
+    return bool(opens) and has_portal_email(contact.email, besides=contact.id)
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

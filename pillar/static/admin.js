@@ -10,6 +10,59 @@ document.addEventListener("keydown", (event) => {
   find.select();
 });
 
+// The search answers while somebody types: arrows go through the results, Enter opens one, Escape closes them.
+function findAsYouType(find) {
+  const list = document.createElement("div");
+  const said = document.createElement("p");
+  let at = -1;
+  const options = () => [...list.querySelectorAll("[data-href]")];
+  const set = (element, values) => Object.entries(values).forEach(([name, value]) => element.setAttribute(name, value));
+  const close = () => { list.hidden = true; find.ariaExpanded = "false"; mark(-1); };
+  const mark = (next) => {
+    at = next;
+    options().forEach((option, n) => { option.ariaSelected = String(n === at); });
+    const chosen = options()[at];
+    if (chosen) find.setAttribute("aria-activedescendant", chosen.id); else find.removeAttribute("aria-activedescendant");
+    chosen?.scrollIntoView({ block: "nearest" });
+  };
+  const ask = async () => {
+    const typed = find.value.trim();
+    if (!typed) return close();
+    const page = await part("find", `${find.dataset.finds}?${new URLSearchParams({ q: typed })}`);
+    if (!page || find.value.trim() !== typed) return;
+    list.replaceChildren(...page.body.childNodes);
+    list.hidden = false;
+    find.ariaExpanded = "true";
+    mark(-1);
+    const found = options().length - 1;
+    said.textContent = found > 0 ? `${found} ${found === 1 ? "result" : "results"}` : "Nothing matches";
+  };
+  const open = (option) => option && location.assign(option.dataset.href);
+  list.id = "found";
+  said.className = "sr-only";
+  list.hidden = true;
+  set(list, { role: "listbox", "aria-label": "Results" });
+  set(said, { "aria-live": "polite" });
+  set(find, { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": "found" });
+  find.form.append(list, said);
+  find.addEventListener("input", () => soon("find", 120, ask));
+  find.addEventListener("focus", () => { if (find.value.trim() && list.hidden) ask(); });
+  find.addEventListener("blur", close);
+  find.addEventListener("keydown", (event) => {
+    if (event.isComposing || list.hidden) return;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const count = options().length;
+    if (step && count) mark(at < 0 && step < 0 ? count - 1 : (at + step + count) % count);
+    else if (event.key === "Enter" && options()[at]) open(options()[at]);
+    else if (event.key === "Escape") close();
+    else return;
+    event.preventDefault();
+  });
+  // The box keeps the focus while the mouse is on a result.
+  list.addEventListener("mousedown", (event) => event.preventDefault());
+  list.addEventListener("click", (event) => open(event.target.closest("[data-href]")));
+}
+
 // The box in the head of a list ticks every row of the page.
 for (const all of document.querySelectorAll("[data-select-all]")) {
   const rows = [...document.querySelectorAll(`input[name="${all.dataset.selectAll}"]`)];
@@ -39,6 +92,29 @@ function followLive() {
   }, Number(part.dataset.live));
 }
 followLive();
+
+// A filter helps while somebody types: with what there is.
+document.addEventListener("input", (event) => {
+  const input = event.target.closest?.("[data-suggest]");
+  if (!input) return;
+  clearTimeout(input.suggesting);
+  input.suggesting = setTimeout(async () => {
+    try {
+      const answer = await fetch(`${input.dataset.suggest}&${new URLSearchParams({ typed: input.value })}`);
+      if (!answer.ok || answer.redirected) return;
+      input.list?.replaceChildren(...(await answer.json()).map((value) => new Option(value, value)));
+    } catch { /* The network is away: typing it out works. */ }
+  }, 150);
+});
+
+// "Copy" puts what stands in a field on the clipboard.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+    button.textContent = "Copied";
+  });
+}
 
 // Writing an estimate: buttons that change the form do it in place, totals follow, the price book answers at once.
 const builder = () => document.querySelector("[data-builder]");
@@ -102,3 +178,6 @@ document.addEventListener("keydown", async (event) => {
 
 // After a refused form the list of errors is what to read first.
 document.getElementById("errors")?.focus();
+
+const finder = document.querySelector("[data-finds]");
+if (finder) findAsYouType(finder);
