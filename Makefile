@@ -31,7 +31,7 @@ run: runtime ## everything from a fresh clone: install, database, sample company
 
 test: dev ## the whole suite from a fresh clone (ARGS="tests/test_x.py -k name")
 	@tools/assets.sh test
-	@$(BIN)/pytest -n 2 -m "not soak" $(ARGS)
+	@$(BIN)/pytest -n 2 --dist worksteal -m "not soak" $(ARGS)
 
 soak: dev ## the long tests: fuzz x 100, kill -9, parallel
 	@tools/assets.sh test

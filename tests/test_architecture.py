@@ -103,7 +103,7 @@ def fenced_sql(source: Source) -> Iterator[str]:
     for item in source.imports():
         if item.name == "sqlalchemy.text":
             yield source.at(item.line, "text() is not fenced")
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if complaint := _unfenced(node):
             yield source.at(node.lineno, complaint)  # type: ignore[attr-defined]
 
@@ -112,7 +112,7 @@ def telling_names(source: Source) -> Iterator[str]:
     """A name says what a thing is for."""
     for word in set(source.module.split(".")[-1].split("_")) & FORBIDDEN_WORDS:
         yield source.at(1, f"a module named {word!r} says nothing")
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ClassDef) and _last_word(node.name) in FORBIDDEN_WORDS:
             yield source.at(node.lineno, f"a class named {node.name!r} says nothing")
 
@@ -252,7 +252,7 @@ def test_a_cycle_is_noticed() -> None:
 def test_every_exception_to_the_fence_is_still_needed() -> None:
     for source in read_all("pillar"):
         if source.path in PAST_THE_FENCE:
-            assert any(_unfenced(node) for node in ast.walk(source.tree)) or "sqlalchemy.text" in {
+            assert any(_unfenced(node) for node in source.nodes) or "sqlalchemy.text" in {
                 item.name for item in source.imports()
             }, f"{source.path} no longer needs to be in PAST_THE_FENCE"
 

@@ -60,8 +60,8 @@ BYTES: dict[str, bytes] = {
     "first day": b"0001-01-01",
 }
 QUERY = ("page", "search", "view", "sort", "desc", "next", "sent", "customer", "option", "add")
-# Ends the session that the rest is sent with.
-LEAVES = "/admin/sign-out"
+# These end the session that the rest is sent with, and turn off the pages that the rest is about.
+LEAVES = ("/admin/sign-out", "/admin/settings/portal/switch/portal_enabled")
 # Typeset on each request: the bytes are the same for every other page of an estimate.
 SLOW = ("pdf",)
 
@@ -108,7 +108,7 @@ def sheets(client: PillarClient, places: list[Address]) -> list[Sheet]:
         for tag in BeautifulSoup(response.text, "html.parser").select("form"):
             if str(tag.get("method", "")).lower() == "post":
                 sheet = _sheet(tag, response.request.full_path.rstrip("?"))
-                if sheet.path == LEAVES:
+                if sheet.path in LEAVES:
                     continue
                 found.setdefault((sheet.path, tuple(sheet.typed())), sheet)
     return list(found.values())
@@ -153,7 +153,7 @@ class Crowd:
 
     def people(self) -> Iterator[tuple[str, PillarClient, list[Address]]]:
         """Who asks, and where."""
-        places = [each for each in addresses(self.app, self.has) if each.path != LEAVES]
+        places = [each for each in addresses(self.app, self.has) if each.path not in LEAVES]
         yield "visitor", self.visitor, [each for each in places if each.need == PUBLIC]
         yield "admin", self.admin, places
 

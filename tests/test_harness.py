@@ -192,7 +192,9 @@ def test_a_good_page_raises_no_complaint(chromium: Browser, origin: str) -> None
 def test_a_bad_page_raises_a_complaint(chromium: Browser, origin: str, name: str) -> None:
     with browsers.visiting(chromium, origin, browsers.DESK) as (page, visit):
         page.goto(f"/{name}")
-        page.wait_for_timeout(100)
+        deadline = time.monotonic() + 5
+        while not visit.problems and time.monotonic() < deadline:
+            page.wait_for_timeout(20)
     assert visit.problems
 
 

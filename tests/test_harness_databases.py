@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
+from sqlalchemy.exc import OperationalError
 
 from pillar import clock
 from pillar.extensions import csrf, db
@@ -19,6 +21,7 @@ from pillar.tenancy import bind_tenant
 from tests.support.bed import Bed, inside
 from tests.support.cast import PASSWORD, Company
 from tests.support.databases import Kind
+from tests.support.site import dump
 
 
 @pytest.mark.parametrize("time", ["first", "second"])
@@ -41,6 +44,54 @@ def test_both_companies_have_the_same_cast(acme: Company, rival: Company) -> Non
         assert rival.customer_row().contacts == [rival.contact_row()]
         assert rival.staff_row(Role.OFFICE).roles == ["office"]
     assert PASSWORD
+
+
+@pytest.mark.parametrize("left", ["rows", "a table", "an open transaction"])
+def test_whatever_a_test_leaves_is_gone(database: Bed, acme: Company, left: str) -> None:
+    """Nothing less than a new copy would do for the schema and for somebody in the middle of something."""
+    whole, first = dump(), _newcomer(acme)
+    # Whoever is in the middle of something is cut off.
+    with suppress(OperationalError), db.engine.connect() as connection:
+        connection.exec_driver_sql("UPDATE tenant SET city = 'Troy'")
+        if left == "a table":
+            connection.exec_driver_sql("CREATE TABLE left_behind (id INTEGER PRIMARY KEY)")
+        if left != "an open transaction":
+            connection.commit()
+        database.reset()
+    assert dump() == whole
+    assert not inspect(db.engine).has_table("left_behind")
+    assert _newcomer(acme) == first
+
+
+def test_a_scene_is_built_once_and_stands_there_again(database: Bed, acme: Company) -> None:
+    built = []
+
+    def build() -> int:
+        built.append(_newcomer(acme))
+        return built[-1]
+
+    made = database.stage("harness", build)
+    whole = dump()
+    assert _newcomer(acme) != made
+    assert (database.stage("harness", build), built) == (made, [made])
+    assert dump() == whole
+    _newcomer(acme)
+    assert database.stage("harness", build) == made
+    assert dump() == whole
+    database.reset()
+    assert dump() != whole
+
+
+def _newcomer(company: Company) -> int:
+    g.reads_only = False
+    with company.scope():
+        newcomer = Customer(display_name="New")
+        db.session.add(newcomer)
+        db.session.commit()
+        row_id = newcomer.id
+    db.session.rollback()
+    g.reads_only = True
+    return row_id
 
 
 @pytest.fixture

@@ -68,7 +68,17 @@ MOVES: dict[type[Any], dict[str, str]] = {
     },
     StaffUser: {"invited": "active disabled", "active": "disabled", "disabled": "active"},
     Customer: {"active": "inactive", "inactive": "active"},
-    ImportBatch: {"queued": "running failed", "running": "done failed", "done": "", "failed": ""},
+    ImportBatch: {
+        "mapping": "checking failed",
+        "checking": "checked failed",
+        "checked": "checking queued failed",
+        "queued": "running done failed",
+        "running": "done failed",
+        "done": "undoing",
+        "failed": "undoing",
+        "undoing": "undone failed",
+        "undone": "",
+    },
     Tenant: {
         "onboarding": "active closed",
         "active": "suspended closed",

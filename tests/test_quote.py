@@ -26,6 +26,7 @@ from pillar.models.estimate import EstimateStatus
 from pillar.permissions import Role
 from pillar.services import quotes
 from tests.support import estimates as making
+from tests.support.bed import Bed
 from tests.support.cast import Company
 from tests.support.client import PillarClient
 from tests.support.estimates import DOT, STROKES, approve, count, everything, only
@@ -33,9 +34,9 @@ from tests.support.pages import Page
 
 
 @pytest.fixture
-def token(acme: Company) -> str:
+def token(database: Bed, acme: Company) -> str:
     """The link of a sent estimate."""
-    return making.make_sent(acme)
+    return database.stage("sent", lambda: making.make_sent(acme))
 
 
 # Reading

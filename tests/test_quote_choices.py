@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,16 +16,18 @@ from pillar.services import estimates
 from pillar.services.estimate_draft import LineInput, OptionInput
 from tests.support import choices
 from tests.support import estimates as making
+from tests.support.bed import Bed
 from tests.support.cast import Company
 from tests.support.choices import BASIC, BASIC_WITH_ALL, HAUL, PICK, SENSOR, STANDARD
 from tests.support.client import PillarClient
 from tests.support.pages import Page
+from tests.support.pdf import ReadPdf
 
 
 @pytest.fixture
-def token(acme: Company) -> str:
+def token(database: Bed, acme: Company) -> str:
     """The link of an estimate with three options and two add-ons."""
-    return choices.make(acme)
+    return database.stage("choices", lambda: choices.make(acme))
 
 
 def chosen(page: Page) -> dict[str, list[str]]:
@@ -68,6 +71,30 @@ def test_the_companys_pick_is_chosen_at_first(client: PillarClient, token: str) 
     assert chosen(page) == {"option": ["2"], "addon": [HAUL]}
     everywhere(page, "Standard", PICK)
     assert page.texts("tbody td:first-child .strong") == ["Gas tank", "Labor", "City permit", "Haul away"]
+
+
+def test_an_option_says_why_in_one_line(acme: Company, client: PillarClient, token: str) -> None:
+    """On page and paper, in copies and in the next revision; a document without reasons is what it always was."""
+    basic, standard, premium = choices.OPTIONS
+    reasons = replace(basic, reason="Like for like"), replace(standard, reason="<b>Four</b> people"), premium
+    other = choices.make(acme, options=reasons)
+    shown = ["Like for like", "Our pick for you · <b>Four</b> people"]
+    assert client.page(f"/quote/{other}").texts(".tier > .detail") == shown
+    for query in ("", "?option=1"):
+        pdf = ReadPdf(client.get(f"/quote/{other}/estimate.pdf{query}").get_data())
+        assert all(
+            f"{label} {words}" in pdf.text for label, words in zip(("Basic", "Standard"), shown, strict=True)
+        )
+    with acme.scope():
+        plain, estimate = db.session.scalars(select(Estimate).order_by(Estimate.id)).all()
+        assert '"reason"' not in str(plain.revision.document)
+        options = estimate.revision.content["options"]
+        assert [option.get("reason") for option in options] == [reasons[0].reason, reasons[1].reason, None]
+        copies = (estimates.duplicate_estimate(estimate).draft, estimates.start_revision(estimate))
+        assert [[option.reason for option in copy.options] for copy in copies if copy] == [
+            [reasons[0].reason, reasons[1].reason, ""]
+        ] * 2
+        db.session.rollback()
 
 
 def test_update_total_shows_another_choice_without_a_script(client: PillarClient, token: str) -> None:

@@ -28,9 +28,9 @@ from tests.support.tampering import change
 
 
 @pytest.fixture
-def token(acme: Company) -> str:
+def token(database: Bed, acme: Company) -> str:
     """The link of a sent estimate."""
-    return making.make_sent(acme)
+    return database.stage("sent", lambda: making.make_sent(acme))
 
 
 # Tampering

@@ -24,9 +24,9 @@ OFFICE = [role for role in Role if Permission.ESTIMATE_WRITE in granted([role.va
 
 
 @pytest.fixture
-def token(acme: Company) -> str:
+def token(database: Bed, acme: Company) -> str:
     """The link of a sent estimate."""
-    return making.make_sent(acme)
+    return database.stage("sent", lambda: making.make_sent(acme))
 
 
 def ask(client: PillarClient, page: Page, press: str = "Ask a question", **typed: Any) -> Page:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, g
 
@@ -16,6 +17,7 @@ from pillar import create_app
 from pillar.config import Config
 from pillar.environment import fernet_key
 from pillar.extensions import db
+from pillar.http import hosts
 from pillar.http.limits import limiter
 from pillar.services import branding
 from tests.support import cast, migrations
@@ -23,6 +25,9 @@ from tests.support.browser import listening_socket
 from tests.support.client import PillarClient
 from tests.support.databases import Kind, Store, open_store
 from tests.support.processes import DATA_SECRET
+
+T = TypeVar("T")
+_SCENE_SECONDS = 900.0
 
 
 @dataclass
@@ -34,6 +39,8 @@ class Bed:
     app: Flask
     cast: cast.Cast
     listener: socket.socket
+    _scenes: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    _kept_apps: dict[str, Flask] = field(default_factory=dict)
 
     @classmethod
     def make(cls, kind: Kind, run_folder: Path, worker: str) -> Bed:
@@ -57,13 +64,35 @@ class Bed:
 
     def reset(self) -> None:
         """Forget everything that a test did."""
-        disconnect(self.app)
-        self.store.reset()
-        # A copied database counts its settings' versions from the start again.
-        branding._cache.clear()
+        self._replace()
         self.set_clock("")
         shutil.rmtree(self.config.data_dir, ignore_errors=True)
         self.config.data_dir.mkdir()
+
+    def _replace(self, scene: str = "") -> None:
+        if not self.store.restore(scene):
+            self._disconnect()
+            self.store.reset(scene)
+        # A copied database counts its settings' versions from the start again.
+        branding._cache.clear()
+        hosts.forget()
+
+    def stage(self, scene: str, build: Callable[[], T]) -> T:
+        """What `build` saves on a fresh database, and answers in plain values: built once, then copied.
+
+        For what takes long to make and many tests begin with. Made anew before its short-lived links run out.
+        """
+        db.session.remove()
+        if scene in self._scenes and time.monotonic() - self._scenes[scene][0] < _SCENE_SECONDS:
+            self._replace(scene)
+            kept: T = self._scenes[scene][1]
+            return kept
+        made = build()
+        db.session.remove()
+        self._disconnect()
+        self.store.keep_as_template(scene)
+        self._scenes[scene] = (time.monotonic(), made)
+        return made
 
     def set_clock(self, setting: str) -> None:
         """Move the program's clock here and in the test's processes: `2026-02-05T15:00:00+00:00`, `+3d`."""
@@ -73,7 +102,7 @@ class Bed:
 
     def close(self) -> None:
         """Close and delete everything."""
-        disconnect(self.app)
+        self._disconnect()
         self.listener.close()
         self.store.close()
 
@@ -87,6 +116,18 @@ class Bed:
             disconnect(app)
             # One limiter serves all applications of a process; the last one made has set it.
             limiter.enabled = self.config.limits_enabled
+
+    def _disconnect(self) -> None:
+        for app in (self.app, *self._kept_apps.values()):
+            disconnect(app)
+
+    def kept_app(self, **settings: Any) -> Flask:
+        """As `another_app`, made once and kept for the tests that change nothing about it."""
+        key = repr(sorted(settings.items()))
+        if key not in self._kept_apps:
+            self._kept_apps[key] = make_app(replace(self.config, **settings))
+            limiter.enabled = self.config.limits_enabled
+        return self._kept_apps[key]
 
 
 def make_config(database_url: str, folder: Path, *, port: int = 8000, **settings: Any) -> Config:

@@ -16,7 +16,7 @@ from pillar.extensions import db
 from pillar.models import Estimate, Tenant
 from pillar.models.signature import SignatureMethod
 from pillar.models.staff import StaffUser
-from pillar.services import acceptance, customers, estimates, notifications, staff
+from pillar.services import acceptance, customers, estimates, notifications, personal_links, staff
 from pillar.services.customer_parts import ContactInput, LocationInput
 from pillar.services.customers import CustomerInput
 from pillar.services.estimate_draft import EstimateInput, LineInput
@@ -37,6 +37,7 @@ class Furnished:
     sent_token: str
     signed_token: str
     reset_token: str
+    link_token: str
     certificate: str
 
     def one(self, table: str) -> str:
@@ -72,6 +73,7 @@ def furnish(company: Company, word: str, first_number: int) -> Furnished:
         customers.add_note(company.customer_row(), f"{word} gate code", company.staff_row())
         _second_customer(word)
         token = _staff_things(company.staff_row(), word)
+        link = personal_links.address(personal_links.make(company.contact_row())).rsplit("/", 1)[1]
         _import(word)
         found = (
             draft.public_id,
@@ -80,6 +82,7 @@ def furnish(company: Company, word: str, first_number: int) -> Furnished:
             sent.public_token,
             signed.public_token,
             token,
+            link,
             certificate,
         )
     with company.scope():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -11,6 +12,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse
 
 _NOT_SENT = ("submit", "image", "button", "reset", "file")
+_CONTROLS = ["input", "select", "textarea", "button"]
 
 
 class FormError(AssertionError):
@@ -24,7 +26,11 @@ class Page:
         self.response = response
         self.status: int = response.status_code
         self.html = response.get_data(as_text=True)
-        self.soup = BeautifulSoup(self.html, "html.parser")
+
+    @cached_property
+    def soup(self) -> BeautifulSoup:
+        """The page as a tree; read when somebody looks, since that takes longer than many a request."""
+        return BeautifulSoup(self.html, "html.parser")
 
     def __repr__(self) -> str:
         return f"<Page {self.response.request.path} {self.status}: {self.text[:200]!r}>"
@@ -87,9 +93,7 @@ class Page:
         """The form for a selector; without one, the only form on the page that is sent by POST."""
         if selector != "form":
             return Form(self, self.one(selector))
-        forms = [
-            tag for tag in self.all("main form, form") if str(tag.get("method", "get")).lower() == "post"
-        ]
+        forms = [tag for tag in self.soup.find_all("form") if str(tag.get("method", "get")).lower() == "post"]
         inside = [tag for tag in forms if tag.find_parent("main")] or forms
         if len(inside) != 1:
             raise AssertionError(f"{len(inside)} forms to choose from in {self!r}")
@@ -106,10 +110,10 @@ class Form:
         self.action = urljoin(page.url, str(tag.get("action") or page.url))
         self.has_files = tag.get("enctype") == "multipart/form-data"
 
-    @property
+    @cached_property
     def controls(self) -> list[Tag]:
         """Its named controls that are not disabled."""
-        return [tag for tag in self._mine("input, select, textarea, button") if tag.get("name")]
+        return [tag for tag in self._mine if tag.get("name")]
 
     @property
     def names(self) -> set[str]:
@@ -142,7 +146,7 @@ class Form:
 
     def button(self, press: str | None = None) -> Tag | None:
         """The button with these words, name or value; without any, the one that the Enter key presses."""
-        buttons = [tag for tag in self._mine("button, input[type=submit]") if tag.get("type") != "button"]
+        buttons = [tag for tag in self._mine if _presses(tag)]
         if press is None:
             return buttons[0] if buttons else None
         for tag in buttons:
@@ -158,16 +162,20 @@ class Form:
         own = button.get("formaction") if button is not None else None
         return urljoin(self.page.url, str(own)) if own else self.action
 
-    def _mine(self, selector: str) -> list[Tag]:
+    @cached_property
+    def _mine(self) -> list[Tag]:
         """Controls inside the form, and those tied to it from outside."""
-        mine = list(self.tag.select(selector))
+        mine = self.tag.find_all(_CONTROLS)
         if name := self.tag.get("id"):
-            mine += [tag for tag in self.page.all(selector) if tag.get("form") == name and tag not in mine]
-        return [
-            tag
-            for tag in mine
-            if not tag.has_attr("disabled") and not tag.find_parent("fieldset", disabled=True)
-        ]
+            inside = {id(tag) for tag in mine}
+            tied = self.page.soup.find_all(_CONTROLS, form=name)
+            mine += [tag for tag in tied if id(tag) not in inside]
+        locked = {
+            id(tag)
+            for fieldset in self.page.soup.find_all("fieldset", disabled=True)
+            for tag in fieldset.find_all(_CONTROLS)
+        }
+        return [tag for tag in mine if not tag.has_attr("disabled") and id(tag) not in locked]
 
     def _fit(self, name: str, value: Any) -> Any:
         tags = [tag for tag in self.controls if tag["name"] == name]
@@ -185,6 +193,13 @@ class Form:
         if choices and str(value) not in choices:
             raise FormError(f"{value!r} is not a choice of {name!r}: {choices}")
         return str(value)
+
+
+def _presses(tag: Tag) -> bool:
+    """Whether it is a button that sends."""
+    if tag.name == "button":
+        return tag.get("type") != "button"
+    return tag.name == "input" and tag.get("type") == "submit"
 
 
 def _words(tag: Tag) -> str:
@@ -213,7 +228,7 @@ def _successful(tag: Tag) -> list[str]:
 
 
 def _selected(tag: Tag) -> list[str]:
-    options = tag.select("option")
+    options = tag.find_all("option")
     chosen = [option for option in options if option.has_attr("selected")]
     if not chosen and not tag.has_attr("multiple"):
         chosen = options[:1]
@@ -223,7 +238,7 @@ def _selected(tag: Tag) -> list[str]:
 def _choices(tags: list[Tag]) -> list[str]:
     first = tags[0]
     if first.name == "select":
-        return [_option_value(option) for option in first.select("option")]
+        return [_option_value(option) for option in first.find_all("option")]
     if first.get("type") in ("checkbox", "radio"):
         return [str(tag.get("value", "on")) for tag in tags]
     return []

@@ -49,10 +49,14 @@ class Server:
         """The address of one database on it, for SQLAlchemy."""
         return self.admin_url.set(database=database).render_as_string(hide_password=False)
 
+    def plain_url(self, database: str | None) -> str:
+        """The address of one database on it, for psycopg."""
+        plain = self.admin_url.set(drivername="postgresql", database=database)
+        return plain.render_as_string(hide_password=False)
+
     def connect(self) -> psycopg.Connection:
         """An autocommit connection for CREATE and DROP DATABASE."""
-        address = self.admin_url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return psycopg.connect(address, autocommit=True)
+        return psycopg.connect(self.plain_url(self.admin_url.database), autocommit=True)
 
 
 def server(run_folder: Path) -> Server:

@@ -74,6 +74,8 @@ def _value(endpoint: str, name: str, has: Furnished) -> str:
         "token": lambda: _token(endpoint, has),
         "certificate_id": lambda: has.certificate,
         "slug": lambda: has.company.slug,
+        "company": lambda: has.company.public_id,
+        "setting": lambda: "pwa",
         "version": lambda: version,
         "name": lambda: file if endpoint == "assets.serve" else "nothing.png",
     }
@@ -82,6 +84,8 @@ def _value(endpoint: str, name: str, has: Furnished) -> str:
 
 def _id(endpoint: str, has: Furnished) -> str:
     view = endpoint.split(".", maxsplit=1)[0]
+    if view == "customer_portal":
+        return has.company.customer.public_id
     if view == "audit":
         # The trail is counted within its company: everybody has a first event, and only their own.
         return "1"
@@ -89,6 +93,8 @@ def _id(endpoint: str, has: Furnished) -> str:
 
 
 def _part(endpoint: str, has: Furnished) -> str:
+    if endpoint.startswith("customer_portal."):
+        return has.company.contact.public_id
     return _some(has, next((table for word, table in _PARTS.items() if word in endpoint), ""))
 
 
@@ -109,6 +115,8 @@ def model_tables() -> dict[str, str]:
 
 
 def _token(endpoint: str, has: Furnished) -> str:
+    if endpoint.startswith("personal_link."):
+        return has.link_token
     if endpoint.endswith("take_token"):
         return has.reset_token
     return has.signed_token if endpoint.endswith(("approved", "signature_image")) else has.sent_token

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from tests.support.machine import REPOSITORY
@@ -38,6 +38,11 @@ class Source:
         """Its syntax tree."""
         return ast.parse(self.text, self.path)
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the tree."""
+        return list(ast.walk(self.tree))
+
     @property
     def module(self) -> str:
         """Its dotted name."""
@@ -48,28 +53,35 @@ class Source:
         """`leaf`, `wiring` (create_app, which knows everything) or the name of its folder."""
         return layer_of(self.module)
 
-    def imports(self) -> Iterator[Import]:
+    def imports(self) -> tuple[Import, ...]:
         """Every import in it."""
+        return self._imports
+
+    @cached_property
+    def _imports(self) -> tuple[Import, ...]:
+        return tuple(self._find_imports())
+
+    def _find_imports(self) -> Iterator[Import]:
         inside = {id(node) for function in self.functions() for node in ast.walk(function)}
         for_types = {
             id(node)
-            for block in ast.walk(self.tree)
+            for block in self.nodes
             if isinstance(block, ast.If) and ast.unparse(block.test).endswith("TYPE_CHECKING")
             for node in ast.walk(block)
         }
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             for name in self._imported(node):
                 yield Import(name, node.lineno, id(node) in inside, id(node) in for_types)  # type: ignore[attr-defined]
 
     def functions(self) -> Iterator[_Function]:
         """Every function and method, nested ones too."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, _Function):
                 yield node
 
     def calls(self, name: str) -> Iterator[ast.Call]:
         """Calls of a method or function with this last name."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Call) and last_name(node.func) == name:
                 yield node
 
@@ -111,11 +123,13 @@ def last_name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+@cache
 def read_all(*folders: str) -> list[Source]:
     """Every Python file below these folders of the repository."""
     files = sorted(file for folder in folders for file in (REPOSITORY / folder).rglob("*.py"))
     return [_read(file) for file in files if "node_modules" not in file.parts]
 
 
+@cache
 def _read(file: Path) -> Source:
     return Source(file.relative_to(REPOSITORY).as_posix(), file.read_text())
