@@ -19,7 +19,6 @@ from sqlalchemy.sql.elements import BinaryExpression
 
 TENANT_COLUMN = "tenant_id"
 BOUND_NAME = "fence_tenant_id"
-_TENANT_TABLE = "tenant_owned"
 _WORD = re.compile(r"\w+")
 # What SQLAlchemy itself writes as literal columns: count(*) and EXISTS (SELECT 1 …).
 _PLAIN_LITERALS = frozenset({"*", "1"})
@@ -27,16 +26,17 @@ _tenant_names: set[str] = set()
 
 
 def mark_tenant_tables(tables: Iterable[Table]) -> None:
-    """Note on each table whether it is a tenant's, once at start-up."""
-    for table in tables:
-        table.info[_TENANT_TABLE] = TENANT_COLUMN in table.columns
-        if table.info[_TENANT_TABLE]:
-            _tenant_names.add(table.name)
+    """Note which tables are tenants', once at start-up."""
+    _tenant_names.update(table.name for table in tables if TENANT_COLUMN in table.columns)
 
 
 def is_tenant_table(table: object) -> bool:
-    """Whether the rows of this table belong to tenants."""
-    return isinstance(table, Table) and bool(table.info.get(_TENANT_TABLE))
+    """Whether the rows of this table belong to tenants.
+
+    By its name: statements work on copies of a table, and one that was made while modules were imported would not
+    carry a mark that is put on the original at start-up.
+    """
+    return isinstance(table, Table) and table.name in _tenant_names
 
 
 def named_tenant_tables(sql: str) -> set[str]:

@@ -136,7 +136,7 @@ def test_hits_are_limited_and_archived_ones_are_apart(crowd):
     customers.delete_customer(mary)
     db.session.flush()
     assert names("mary") == ["100%"]
-    assert names("mary", is_archived=True) == ["Mary"]
+    assert names("mary", is_deleted=True) == ["Mary"]
     db.session.rollback()
 
 

@@ -31,8 +31,8 @@ from pillar.models.customer import Customer
 from pillar.models.customer_facet import FacetKind
 from pillar.permissions import Permission
 from pillar.services import customer_list, customers
-from pillar.services.customer_export import customers_in_order
 from pillar.services.customer_list import Keys, Shown, Wanted
+from pillar.services.customer_rows import ListedCustomer, listed
 
 _READ, _WRITE = Permission.CUSTOMER_READ, Permission.CUSTOMER_WRITE
 _EVERYONE = SavedView(Shown.ALL, "All", lambda query: query)
@@ -82,8 +82,8 @@ class CustomerView(
     }
     column_default_sort = ("display_name", False)
     column_formatters: ClassVar = {
-        "phone": lambda _view, _context, row, _name: _in_one_line(_first_phone(row)),
-        "email": lambda _view, _context, row, _name: _first_email(row),
+        "phone": lambda _view, _context, row, _name: _in_one_line(next(iter(row.phones), "")),
+        "email": lambda _view, _context, row, _name: next(iter(row.emails), ""),
         "address": lambda _view, _context, row, _name: _first_address(row),
         "city": lambda _view, _context, row, _name: _of_places(row, "city"),
         "state": lambda _view, _context, row, _name: _of_places(row, "state"),
@@ -146,13 +146,13 @@ class CustomerView(
         column = keys.by_age if name == "created_at" else keys.by_name
         page = ordered(keys.query, column, keys.key, is_descending=is_descending)
         page = page.limit(self.page_size).offset((asked.page - 1) * self.page_size)
-        return asked, customers_in_order(db.session.scalars(page).all()), count, pages
+        return asked, listed(db.session.scalars(page).all()), count, pages
 
-    def row_note(self, row: Customer) -> str:
+    def row_note(self, row: ListedCustomer) -> str:
         """The e-mail, under the name."""
-        return _first_email(row)
+        return next(iter(row.emails), "")
 
-    def row_actions(self, row: Customer) -> Sequence[RowAction]:
+    def row_actions(self, row: ListedCustomer) -> Sequence[RowAction]:
         """What can be done from the list."""
         if not self.permits("edit_view"):
             return ()
@@ -226,25 +226,15 @@ class CustomerView(
 
 
 def _in_one_line(text: str) -> Markup:
-    return Markup('<span class="num">{}</span>').format(text)
+    return Markup('<span class="num">') + text + Markup("</span>")
 
 
-def _first_phone(customer: Customer) -> str:
-    return next((phone.shown for contact in customer.contacts for phone in contact.phones), "")
+def _first_address(customer: ListedCustomer) -> str:
+    return next((place.address for place in customer.places if place.address), customer.billing.address)
 
 
-def _first_email(customer: Customer) -> str:
-    return next((contact.email for contact in customer.contacts if contact.email), "")
-
-
-def _first_address(customer: Customer) -> str:
-    return next(
-        (place.address for place in customer.live_locations if place.address), customer.billing_address
-    )
-
-
-def _of_places(customer: Customer, part: str) -> str:
-    values = (getattr(place, part) for place in customer.live_locations)
+def _of_places(customer: ListedCustomer, part: str) -> str:
+    values = (getattr(place, part) for place in customer.places)
     return ", ".join(dict.fromkeys(value for value in values if value))
 
 

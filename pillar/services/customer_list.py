@@ -165,7 +165,7 @@ def _searched(wanted: Wanted) -> list[int]:
     """Row ids of what search and place name; the other filters' words help the search to find the right ones."""
     words = (wanted.search, wanted.place, wanted.city, wanted.state, wanted.tag)
     typed = " ".join(word for word in words if word)
-    found = customer_search.customer_ids(typed, is_archived=wanted.is_deleted)
+    found = customer_search.customer_ids(typed, is_deleted=wanted.is_deleted)
     return _at_place(found, wanted.place) if wanted.place else found
 
 

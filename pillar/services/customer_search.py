@@ -11,9 +11,9 @@ from pillar.services.word_search import MOST_HITS, matching_ids
 __all__ = ["MOST_HITS", "customer_ids", "find_customers"]
 
 
-def customer_ids(typed: str, limit: int = MOST_HITS, *, is_archived: bool = False) -> list[int]:
+def customer_ids(typed: str, limit: int = MOST_HITS, *, is_deleted: bool = False) -> list[int]:
     """Row ids of the customers that match every typed word, at most `limit`; none for nothing typed."""
-    return matching_ids(Customer, typed, limit, is_deleted=is_archived)
+    return matching_ids(Customer, typed, limit, is_deleted=is_deleted)
 
 
 def find_customers(typed: str, limit: int = 20) -> list[Customer]:

@@ -10,11 +10,10 @@ from datetime import date
 from typing import Any
 
 from pillar.models.estimate import Estimate
-from pillar.models.estimate_revision import EstimateOption, EstimateRevision, LineItem
+from pillar.models.estimate_revision import EstimateOption, EstimateRevision
 from pillar.models.tenant import Tenant
 from pillar.money import share, totals
-from pillar.phones import display
-from pillar.services.branding import profile_of
+from pillar.services.document_parts import company_part, customer_part, line_part
 
 FORMAT = 1
 
@@ -35,15 +34,15 @@ def compose_document(
         "time_zone": tenant.time_zone,
         "sent_on": tenant.today().isoformat(),
         "valid_until": valid_until.isoformat(),
-        "company": _company(tenant),
-        "customer": _customer(estimate),
+        "company": company_part(tenant),
+        "customer": customer_part(estimate.customer, estimate.contact, estimate.location),
         "tax": {
             "label": revision.tax_label,
             "rate_ppm": revision.tax_rate_ppm,
             "rounding": tenant.tax_rounding.value,
         },
         "options": [_option(tenant, revision, option) for option in revision.options],
-        "addons": [_line(line) | {"preselected": line.is_preselected} for line in revision.add_ons],
+        "addons": [line_part(line) | {"preselected": line.is_preselected} for line in revision.add_ons],
         "terms": revision.terms,
         "deposit": _deposit(revision),
     }
@@ -54,23 +53,6 @@ def discount_of(option: EstimateOption) -> int:
     if option.discount_ppm:
         return share(sum(line.amount_cents for line in option.lines), option.discount_ppm)
     return option.discount_cents
-
-
-def _company(tenant: Tenant) -> dict[str, str]:
-    company = profile_of(tenant)
-    return {"name": company.name, "phone": company.phone_display, "address": company.address_line}
-
-
-def _customer(estimate: Estimate) -> dict[str, str]:
-    customer, contact, location = estimate.customer, estimate.contact, estimate.location
-    phone = contact.phone if contact else None
-    return {
-        "name": customer.display_name,
-        "contact": contact.name if contact else "",
-        "email": contact.email if contact else "",
-        "phone": display(phone.e164) if phone and phone.e164 else "",
-        "address": location.address if location else "",
-    }
 
 
 def _option(tenant: Tenant, revision: EstimateRevision, option: EstimateOption) -> dict[str, Any]:
@@ -86,24 +68,11 @@ def _option(tenant: Tenant, revision: EstimateRevision, option: EstimateOption) 
         # Absent where there is none, so that such a document is the one it was before options had reasons.
         **({"reason": option.reason} if option.reason else {}),
         "recommended": option.is_recommended,
-        "lines": [_line(line) for line in option.lines],
+        "lines": [line_part(line) for line in option.lines],
         "subtotal_cents": sums.subtotal_cents,
         "discount_cents": sums.discount_cents,
         "tax_cents": sums.tax_cents,
         "total_cents": sums.total_cents,
-    }
-
-
-def _line(line: LineItem) -> dict[str, Any]:
-    return {
-        "key": str(line.position),
-        "description": line.description,
-        "scope": line.scope,
-        "quantity_thousandths": line.quantity_thousandths,
-        "unit": line.unit,
-        "unit_price_cents": line.unit_price_cents,
-        "amount_cents": line.amount_cents,
-        "taxable": line.is_taxable,
     }
 
 

@@ -28,7 +28,7 @@ from pillar.models.numbers import NumberKind, formatted
 from pillar.permissions import Permission
 from pillar.phones import display
 from pillar.search_words import MAX_TYPED, typed_terms
-from pillar.services.word_search import matching_ids
+from pillar.services.word_search import matching_ids, narrowed_to
 from pillar.text import clean_line, fold
 
 # A company that is older than this looks its first numbers up with their year.
@@ -91,7 +91,7 @@ def _customers(typed: str, limit: int) -> list[Hit]:
     ids = matching_ids(Customer, typed)
     if not ids:
         return []
-    query = select(Customer.id, Customer.public_id, Customer.display_name).where(Customer.id.in_(ids))
+    query = narrowed_to(select(Customer.id, Customer.public_id, Customer.display_name), Customer, ids)
     rows = db.session.execute(query.order_by(Customer.sort_name, Customer.id).limit(limit)).all()
     notes = _ways_and_places([row_id for row_id, _public_id, _name in rows])
     return [Hit(public_id, name, notes.get(row_id, "")) for row_id, public_id, name in rows]
@@ -108,6 +108,7 @@ def _ways_and_places(ids: Sequence[int]) -> dict[int, str]:
     )
     places = (
         select(
+            ServiceLocation.id,
             ServiceLocation.customer_id,
             ServiceLocation.street,
             ServiceLocation.city,
@@ -115,14 +116,16 @@ def _ways_and_places(ids: Sequence[int]) -> dict[int, str]:
             ServiceLocation.postal_code,
         )
         .where(ServiceLocation.customer_id.in_(ids), ServiceLocation.deleted_at.is_(None))
-        .order_by(ServiceLocation.id.desc())
     )
-    # Ordered backwards, so that the first one is what stays.
+    # Backwards, so that the first one is what stays.
     reached = {
         row_id: (display(e164) if e164 else raw or email)
         for row_id, email, e164, raw in db.session.execute(ways)
     }
-    where = {row_id: address_line(*parts) for row_id, *parts in db.session.execute(places)}
+    where = {
+        row_id: address_line(*parts)
+        for _place_id, row_id, *parts in sorted(map(tuple, db.session.execute(places)), reverse=True)
+    }
     return {
         row_id: " · ".join(text for text in (reached.get(row_id), where.get(row_id)) if text)
         for row_id in ids
@@ -134,7 +137,9 @@ def _documents(model: type[Estimate | Job], kind: NumberKind) -> Callable[[str, 
         exact = _exact_numbers(kind, typed)
         ids = matching_ids(model, typed)
         best = _rows(model, model.number.in_(exact), limit) if exact else []
-        rest = _rows(model, model.id.in_(ids), limit) if ids else []
+        # Whatever was made later has the higher id.
+        newest = sorted(ids, reverse=True)[:limit]
+        rest = _rows(model, model.id.in_(newest), limit) if newest else []
         hits = {hit.public_id: hit for hit in chain(best, rest)}
         return list(hits.values())[:limit]
 
@@ -144,15 +149,17 @@ def _documents(model: type[Estimate | Job], kind: NumberKind) -> Callable[[str, 
 def _rows(model: type[Estimate | Job], condition: ColumnElement[bool], limit: int) -> list[Hit]:
     """The newest first."""
     query = (
-        select(model.public_id, model.number, model.title, Customer.display_name)
+        select(
+            model.id, model.public_id, model.number, model.title, Customer.display_name, model.deleted_at
+        )
         .join(Customer, Customer.id == model.customer_id)
-        .where(condition, model.deleted_at.is_(None))
-        .order_by(model.id.desc())
-        .limit(limit)
+        .where(condition)
     )
+    rows = sorted(map(tuple, db.session.execute(query)), reverse=True)[:limit]
     return [
         Hit(public_id, title, " · ".join(text for text in (number, name) if text))
-        for public_id, number, title, name in db.session.execute(query)
+        for _row_id, public_id, number, title, name, deleted_at in rows
+        if deleted_at is None
     ]
 
 
@@ -170,15 +177,19 @@ def _notes(typed: str, limit: int) -> list[Hit]:
     if not ids:
         return []
     query = (
-        select(Customer.public_id, Customer.display_name, InternalNote.body, InternalNote.created_at)
+        select(
+            InternalNote.id,
+            Customer.public_id,
+            Customer.display_name,
+            InternalNote.body,
+            InternalNote.created_at,
+        )
         .join(Customer, Customer.id == InternalNote.customer_id)
-        .where(InternalNote.id.in_(ids), Customer.deleted_at.is_(None))
-        .order_by(InternalNote.id.desc())
-        .limit(limit)
+        .where(Customer.deleted_at.is_(None))
     )
+    rows = sorted(map(tuple, db.session.execute(narrowed_to(query, InternalNote, ids))), reverse=True)
     return [
-        Hit(public_id, name, excerpt(body, typed), at)
-        for public_id, name, body, at in db.session.execute(query)
+        Hit(public_id, name, excerpt(body, typed), at) for _id, public_id, name, body, at in rows[:limit]
     ]
 
 

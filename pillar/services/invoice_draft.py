@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -111,33 +111,18 @@ def invoices_of_job(job: Job) -> list[Invoice]:
 
 def _as_approved(plain: InvoiceInput, signature: Signature) -> InvoiceInput:
     """The lines, discount and tax that were signed: the option's lines share the discount, add-ons do not."""
-    document = json.loads(signature.revision.document or "{}")
+    tax = json.loads(signature.revision.document or "{}")["tax"]
     choice = json.loads(signature.choice)
-    option = next(each for each in document["options"] if each["key"] == signature.option_key)
-    discounted = {json.dumps(line, sort_keys=True) for line in option["lines"]}
-    lines = [
-        _signed_line(line, is_discounted=json.dumps(_bare(line), sort_keys=True) in discounted)
-        for line in choice["lines"]
-    ]
-    return InvoiceInput(
-        customer=plain.customer,
-        title=plain.title,
-        lines=lines,
-        contact=plain.contact,
-        location=plain.location,
-        job=plain.job,
-        terms=plain.terms,
-        tax_label=document["tax"]["label"],
-        tax_rate_ppm=document["tax"]["rate_ppm"],
+    return replace(
+        plain,
+        lines=[_signed_line(line) for line in choice["lines"]],
+        tax_label=tax["label"],
+        tax_rate_ppm=tax["rate_ppm"],
         discount_cents=choice["discount_cents"],
     )
 
 
-def _bare(line: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in line.items() if key != "preselected"}
-
-
-def _signed_line(line: Mapping[str, Any], *, is_discounted: bool) -> InvoiceLineInput:
+def _signed_line(line: Mapping[str, Any]) -> InvoiceLineInput:
     return InvoiceLineInput(
         description=line["description"],
         quantity_thousandths=line["quantity_thousandths"],
@@ -145,7 +130,8 @@ def _signed_line(line: Mapping[str, Any], *, is_discounted: bool) -> InvoiceLine
         is_taxable=line["taxable"],
         scope=line["scope"],
         unit=line["unit"],
-        is_discounted=is_discounted and "preselected" not in line,
+        # Only add-ons say whether they were ticked from the start.
+        is_discounted="preselected" not in line,
     )
 
 
