@@ -19,6 +19,7 @@ from sqlalchemy.sql.elements import BinaryExpression
 
 TENANT_COLUMN = "tenant_id"
 BOUND_NAME = "fence_tenant_id"
+BY_ID_ALONE = "NOT INDEXED"
 _WORD = re.compile(r"\w+")
 # What SQLAlchemy itself writes as literal columns: count(*) and EXISTS (SELECT 1 …).
 _PLAIN_LITERALS = frozenset({"*", "1"})
@@ -85,6 +86,10 @@ class FenceWitness(SQLCompiler):
         elif asfrom and not isinstance(table, Table):
             self._raw.append(table.name)
         return super().visit_table(table, asfrom, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+    def get_from_hint_text(self, _table: Any, text: str | None) -> str | None:
+        """What may stand behind a table's name: SQLite looks rows up by their ids and by nothing else."""
+        return text if text == BY_ID_ALONE else None
 
     def visit_binary(self, binary: Any, *args: Any, **kwargs: Any) -> Any:
         """A comparison; the criterion is one."""

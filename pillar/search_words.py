@@ -14,6 +14,7 @@ MAX_TYPED = 200
 _LOCAL_DIGITS = 7
 _LAST_DIGITS = 4
 _NATIONAL_DIGITS = 10
+_PHONE_SHAPES = {(3, 3, 4), (1, 3, 3, 4), (3, 4), (10,), (11,)}
 _PHONE_MARKS = frozenset("+-()./ ")
 _PHONE_CHARACTERS = _PHONE_MARKS | frozenset("0123456789")
 
@@ -37,7 +38,8 @@ def typed_terms(typed: str) -> list[Term]:
     """What every hit must match, from whatever a person typed; empty when there is nothing to look for."""
     typed = clean_line(typed[: MAX_TYPED * 4])[:MAX_TYPED]
     if digits := _phone_digits(typed):
-        return [((digits,), tuple(_pieces(typed))[:MAX_TERMS])]
+        pieces = tuple(_pieces(typed))[:MAX_TERMS]
+        return [((digits,),) if _is_phone_shaped(pieces) else ((digits,), pieces)]
     terms = [term for chunk in typed.split() if (term := _term(chunk))]
     return terms[:MAX_TERMS]
 
@@ -72,6 +74,11 @@ def _phone_words(digits: str) -> Iterator[str]:
         yield digits[1:]
     yield digits[-_LOCAL_DIGITS:]
     yield digits[-_LAST_DIGITS:]
+
+
+def _is_phone_shaped(pieces: tuple[str, ...]) -> bool:
+    """`937-555-0199` is nothing but a telephone number; `45402-1234` could be a ZIP code."""
+    return tuple(map(len, pieces)) in _PHONE_SHAPES
 
 
 def _phone_digits(text: str) -> str:

@@ -131,7 +131,9 @@ class StaffModelView(Guarded, ListPage, ModelView):
             self.list_template,
             listing=listing,
             first_css=listing.columns[0].css,
-            drawn_rows=[self._drawn_row(row, listing.columns, n) for n, row in enumerate(listing.rows, start=1)],
+            drawn_rows=[
+                self._drawn_row(row, listing.columns, n) for n, row in enumerate(listing.rows, start=1)
+            ],
             bulk_actions=[(name, label, questions.get(name, "")) for name, label in actions],
             has_row_actions=type(self).row_actions is not ListPage.row_actions,
         )
@@ -145,7 +147,16 @@ class StaffModelView(Guarded, ListPage, ModelView):
             for each in self.row_actions(row)
         ]
         title, note = self.row_title(row), self.row_note(row)
-        return self.get_pk_value(row), self.row_url(row), title, note, self.cell(row, first.name), cells, actions, n
+        return (
+            self.get_pk_value(row),
+            self.row_url(row),
+            title,
+            note,
+            self.cell(row, first.name),
+            cells,
+            actions,
+            n,
+        )
 
     @expose("/<id>")
     def details_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as get_one
@@ -215,7 +226,9 @@ class StaffModelView(Guarded, ListPage, ModelView):
         value = drawn(self, None, model, name) if drawn else getattr(model, name)
         if isinstance(value, str) and not isinstance(value, StrEnum):
             return value
-        shown = next((show for kind, show in self.column_type_formatters.items() if isinstance(value, kind)), None)
+        shown = next(
+            (show for kind, show in self.column_type_formatters.items() if isinstance(value, kind)), None
+        )
         return shown(self, value, name) if shown else value
 
     def get_form(self) -> Any:

@@ -84,7 +84,6 @@ class CustomerView(
     column_formatters: ClassVar = {
         "phone": lambda _view, _context, row, _name: _in_one_line(next(iter(row.phones), "")),
         "email": lambda _view, _context, row, _name: next(iter(row.emails), ""),
-        "address": lambda _view, _context, row, _name: _first_address(row),
         "city": lambda _view, _context, row, _name: _of_places(row, "city"),
         "state": lambda _view, _context, row, _name: _of_places(row, "state"),
         "status": formatters.status(formatters.CUSTOMER_LOOKS),
@@ -227,10 +226,6 @@ class CustomerView(
 
 def _in_one_line(text: str) -> Markup:
     return Markup('<span class="num">') + text + Markup("</span>")
-
-
-def _first_address(customer: ListedCustomer) -> str:
-    return next((place.address for place in customer.places if place.address), customer.billing.address)
 
 
 def _of_places(customer: ListedCustomer, part: str) -> str:

@@ -23,8 +23,8 @@ from pillar.errors import RuleViolation
 from pillar.models.estimate import Estimate, EstimateStatus
 from pillar.models.message import Message
 from pillar.permissions import Permission
-from pillar.services import acceptance, customer_search, estimate_sending, estimates, links, quotes, views
-from pillar.services.word_search import matching_ids
+from pillar.services import acceptance, estimate_sending, estimates, links, quotes, views
+from pillar.services.word_search import document_ids, narrowed_to
 from pillar.text import clean_text
 from pillar.tokens import public_id
 
@@ -94,10 +94,7 @@ class EstimateView(BuilderPages, RevisionPages, LinkPages, SavedViewPages, Staff
 
     def search(self, query: Select[Any], term: str) -> Select[Any]:
         """By number, by words of the title, or by customer."""
-        return query.where(
-            Estimate.id.in_(matching_ids(Estimate, term))
-            | Estimate.customer_id.in_(customer_search.customer_ids(term))
-        )
+        return narrowed_to(query, Estimate, document_ids(Estimate, term))
 
     def row_note(self, row: Estimate) -> str:
         """Its number."""

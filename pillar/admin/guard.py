@@ -110,7 +110,8 @@ class Guarded:
         if "id" not in values:
             return _address(endpoint)
         before, after = _address_around_id(endpoint)
-        return f"{before}{quote(str(values['id']), safe='')}{after}"
+        text = str(values["id"])
+        return f"{before}{text if text.isalnum() and text.isascii() else quote(text, safe='')}{after}"
 
     def _open_methods(self) -> frozenset[str]:
         # Asked dozens of times on a page, and said by the class alone.

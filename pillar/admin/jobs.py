@@ -14,8 +14,7 @@ from pillar.admin.saved_views import SavedViewPages
 from pillar.extensions import db
 from pillar.models.job import Job, JobStatus
 from pillar.permissions import Permission
-from pillar.services import customer_search
-from pillar.services.word_search import matching_ids
+from pillar.services.word_search import document_ids, narrowed_to
 
 S = JobStatus
 _OVER = (S.COMPLETED, S.INVOICED, S.CLOSED, S.CANCELLED)
@@ -58,9 +57,7 @@ class JobView(SavedViewPages, StaffModelView):
 
     def search(self, query: Select[Any], term: str) -> Select[Any]:
         """By number, by words of the title, or by customer."""
-        return query.where(
-            Job.id.in_(matching_ids(Job, term)) | Job.customer_id.in_(customer_search.customer_ids(term))
-        )
+        return narrowed_to(query, Job, document_ids(Job, term))
 
     def row_note(self, row: Job) -> str:
         """Its number."""

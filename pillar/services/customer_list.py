@@ -20,6 +20,7 @@ from pillar.models.customer import Customer, CustomerStatus, ServiceLocation
 from pillar.models.customer_facet import VALUE_LENGTH, CustomerFacet, FacetKind
 from pillar.search_words import Term, indexed, typed_terms
 from pillar.services import customer_search
+from pillar.services.word_search import narrowed_to
 
 SUGGESTIONS = 10
 _RARE = 10_000
@@ -106,7 +107,7 @@ def _of_found(wanted: Wanted, customer_ids: Sequence[int]) -> Keys:
     conditions = [_has(facet, Customer.id) for facet in wanted.facets]
     if wanted.shown in (Shown.ACTIVE, Shown.INACTIVE):
         conditions.append(Customer.status == CustomerStatus(wanted.shown))
-    query = select(Customer.id).where(Customer.id.in_(customer_ids or _NOBODY), *conditions)
+    query = narrowed_to(select(Customer.id).where(*conditions), Customer, customer_ids or _NOBODY)
     return Keys(query, Customer.id, Customer.sort_name, Customer.created_at)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain
+from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
@@ -106,26 +107,21 @@ def _ways_and_places(ids: Sequence[int]) -> dict[int, str]:
         .where(CustomerContact.customer_id.in_(ids), Contact.deleted_at.is_(None))
         .order_by(CustomerContact.position.desc(), Phone.position.desc())
     )
-    places = (
-        select(
-            ServiceLocation.id,
-            ServiceLocation.customer_id,
-            ServiceLocation.street,
-            ServiceLocation.city,
-            ServiceLocation.state,
-            ServiceLocation.postal_code,
-        )
-        .where(ServiceLocation.customer_id.in_(ids), ServiceLocation.deleted_at.is_(None))
-    )
+    places = select(
+        ServiceLocation.id,
+        ServiceLocation.customer_id,
+        ServiceLocation.street,
+        ServiceLocation.city,
+        ServiceLocation.state,
+        ServiceLocation.postal_code,
+    ).where(ServiceLocation.customer_id.in_(ids), ServiceLocation.deleted_at.is_(None))
     # Backwards, so that the first one is what stays.
     reached = {
         row_id: (display(e164) if e164 else raw or email)
         for row_id, email, e164, raw in db.session.execute(ways)
     }
-    where = {
-        row_id: address_line(*parts)
-        for _place_id, row_id, *parts in sorted(map(tuple, db.session.execute(places)), reverse=True)
-    }
+    found: list[Any] = sorted(map(tuple, db.session.execute(places)), reverse=True)
+    where = {row_id: address_line(*parts) for _place_id, row_id, *parts in found}
     return {
         row_id: " · ".join(text for text in (reached.get(row_id), where.get(row_id)) if text)
         for row_id in ids
@@ -149,13 +145,11 @@ def _documents(model: type[Estimate | Job], kind: NumberKind) -> Callable[[str, 
 def _rows(model: type[Estimate | Job], condition: ColumnElement[bool], limit: int) -> list[Hit]:
     """The newest first."""
     query = (
-        select(
-            model.id, model.public_id, model.number, model.title, Customer.display_name, model.deleted_at
-        )
+        select(model.id, model.public_id, model.number, model.title, Customer.display_name, model.deleted_at)
         .join(Customer, Customer.id == model.customer_id)
         .where(condition)
     )
-    rows = sorted(map(tuple, db.session.execute(query)), reverse=True)[:limit]
+    rows: list[Any] = sorted(map(tuple, db.session.execute(query)), reverse=True)[:limit]
     return [
         Hit(public_id, title, " · ".join(text for text in (number, name) if text))
         for _row_id, public_id, number, title, name, deleted_at in rows
@@ -187,10 +181,9 @@ def _notes(typed: str, limit: int) -> list[Hit]:
         .join(Customer, Customer.id == InternalNote.customer_id)
         .where(Customer.deleted_at.is_(None))
     )
-    rows = sorted(map(tuple, db.session.execute(narrowed_to(query, InternalNote, ids))), reverse=True)
-    return [
-        Hit(public_id, name, excerpt(body, typed), at) for _id, public_id, name, body, at in rows[:limit]
-    ]
+    found = db.session.execute(narrowed_to(query, InternalNote, ids))
+    rows: list[Any] = sorted(map(tuple, found), reverse=True)
+    return [Hit(public_id, name, excerpt(body, typed), at) for _id, public_id, name, body, at in rows[:limit]]
 
 
 def excerpt(text: str, typed: str) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import BindParameter, ColumnElement, and_, or_, select
 from sqlalchemy.sql import Select
 
 from pillar.extensions import db
+from pillar.fenced_sql import BY_ID_ALONE
 from pillar.models.customer import Customer, InternalNote
 from pillar.models.estimate import Estimate
 from pillar.models.job import Job
@@ -22,7 +23,9 @@ from pillar.search_words import Term, typed_terms
 from pillar.tenancy import current_tenant_id
 
 MOST_HITS = 200
+MOST_DOCUMENTS = 1_000
 
+Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
 Searchable = type[Customer | InternalNote | Estimate | Job]
 _WORDS: dict[Searchable, type[Words]] = {
     Customer: CustomerWords,
@@ -45,9 +48,17 @@ def matching_ids(
     return list(db.session.scalars(search(model, terms, is_deleted=is_deleted).limit(limit)))
 
 
-def narrowed_to(query: Select[Any], model: Searchable, ids: Sequence[int]) -> Select[Any]:
+def document_ids(model: type[Estimate | Job], typed: str) -> list[int]:
+    """Row ids of the documents that are found by their own words, and of those for customers that are."""
+    customers = matching_ids(Customer, typed)
+    query = select(model.id).where(model.customer_id.in_(customers))
+    theirs = db.session.scalars(query.limit(MOST_DOCUMENTS)) if customers else ()
+    return list({*matching_ids(model, typed), *theirs})
+
+
+def narrowed_to(query: Query, model: Searchable, ids: Sequence[int] | BindParameter[Any]) -> Query:
     """Keep a query to these few rows. SQLite is told to look each up, or it walks the list in its order."""
-    return query.where(model.id.in_(ids)).with_hint(model, "NOT INDEXED", "sqlite")
+    return query.where(model.id.in_(ids)).with_hint(model, BY_ID_ALONE, "sqlite")
 
 
 def _in_words(model: Searchable, terms: list[Term], *, is_deleted: bool) -> Select[Any]:
